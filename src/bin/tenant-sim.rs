@@ -1,0 +1,2 @@
+//! A simulated tenant as a process.
+fn main() {}

@@ -1,0 +1,9 @@
+//! CLIXML (MS-PSRP 2.2.5, `[MS-PSRP] Serialization`): PowerShell's object format, to and from [`Value`]. No I/O.
+
+mod read;
+mod value;
+mod write;
+
+pub use read::{Limits, read, read_document};
+pub use value::{Content, Object, ObjectId, Property, Text, TypeNames, Value, type_names};
+pub use write::{write, write_document, write_property};

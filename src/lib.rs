@@ -1,0 +1,40 @@
+//! Sessions on a customer's Exchange organization, on behalf of a partner.
+//!
+//! One way down, each module using only what stands below it:
+//!
+//! ```text
+//! ffi            the C ABI: every exported function, every shared `unsafe`
+//! session        one tenant: connect, invoke, disconnect
+//! transport      the contract (open, invoke -> records, close) and its roads
+//!   wsman        WS-Management: runs psrp over soap over http
+//!   soap         envelopes and faults, text <-> types, both directions; opaque payloads
+//!   http         the only file that names reqwest
+//! psrp           MS-PSRP without I/O, both ends: fragments, messages, pool, pipelines, session key
+//! clixml         CLIXML <-> Value, without I/O
+//! xml            the only XML reading and writing
+//! error, secret  used by all
+//! runtime        the tokio runtime
+//! sim            a simulated tenant: psrp's and soap's server halves (feature `sim`)
+//! ```
+//!
+//! Invariants, each held by a test in `tests/it`:
+//! - a command that may have run is never sent again;
+//! - every shell that a Create may have opened is deleted or stands in the ledger of open shells;
+//! - `psrp` and `clixml` know neither time, threads nor sockets;
+//! - what a server sends is bounded in size and depth before it is believed;
+//! - a secret is a `Secret` from the moment it comes in.
+
+pub mod clixml;
+pub mod error;
+mod ffi;
+pub mod psrp;
+mod runtime;
+pub mod secret;
+pub mod session;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod transport;
+pub mod xml;
+
+pub use error::{Error, ErrorKind, Result};
+pub use ffi::*;

@@ -1,0 +1,1 @@
+//! One tenant: connect, invoke, disconnect; deadlines, cancellation, the session budget.

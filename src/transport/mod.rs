@@ -1,0 +1,3 @@
+//! The contract of every road: open, invoke -> records, close.
+
+pub mod soap;

@@ -1,0 +1,1 @@
+//! The only XML reading and writing, over quick-xml: no DTD, depth and size limits.
