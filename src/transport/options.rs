@@ -1,0 +1,274 @@
+//! What a session is opened with.
+
+use crate::clixml::{self, Value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+use std::time::Duration;
+
+/// What a session is opened with. Set by text keys, so that the C ABI and its callers can grow without new functions;
+/// the keys and their meaning are with [`Options::set`].
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(crate) uri: Option<String>,
+    pub(crate) organization: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret<String>>,
+    pub(crate) configuration_name: String,
+    /// None is unlimited.
+    pub(crate) max_redirections: Option<u32>,
+    pub(crate) redirect_hosts: Vec<String>,
+    pub(crate) allow_unencrypted: bool,
+    pub(crate) skip_ca_check: bool,
+    pub(crate) skip_cn_check: bool,
+    pub(crate) skip_revocation_check: bool,
+    pub(crate) ca_file: Option<String>,
+    pub(crate) proxy: Option<String>,
+    pub(crate) proxy_user: Option<String>,
+    pub(crate) proxy_password: Option<Secret<String>>,
+    pub(crate) proxy_authentication: Option<String>,
+    pub(crate) open_timeout: Duration,
+    pub(crate) operation_timeout: Duration,
+    pub(crate) cancel_timeout: Duration,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) culture: Option<String>,
+    pub(crate) ui_culture: Option<String>,
+    pub(crate) no_machine_profile: bool,
+    pub(crate) max_object_size: usize,
+    pub(crate) ps_version: String,
+    pub(crate) application_arguments: Value,
+    pub(crate) host_name: Option<String>,
+    pub(crate) interactive: bool,
+    pub(crate) host_data: Option<Value>,
+}
+
+/// The configuration that Exchange answers under.
+pub const EXCHANGE_CONFIGURATION: &str = "Microsoft.Exchange";
+
+/// PowerShell's own limit for one received object.
+const MAX_OBJECT_SIZE: usize = 200 * 1024 * 1024;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            uri: None,
+            organization: None,
+            user: None,
+            password: None,
+            configuration_name: EXCHANGE_CONFIGURATION.into(),
+            max_redirections: Some(0),
+            redirect_hosts: Vec::new(),
+            allow_unencrypted: false,
+            skip_ca_check: false,
+            skip_cn_check: false,
+            skip_revocation_check: false,
+            ca_file: None,
+            proxy: None,
+            proxy_user: None,
+            proxy_password: None,
+            proxy_authentication: None,
+            open_timeout: Duration::from_secs(180),
+            operation_timeout: Duration::from_secs(180),
+            cancel_timeout: Duration::from_secs(60),
+            idle_timeout: None,
+            culture: None,
+            ui_culture: None,
+            no_machine_profile: false,
+            max_object_size: MAX_OBJECT_SIZE,
+            ps_version: "5.1.22621.4391".into(),
+            application_arguments: Value::Nil,
+            host_name: None,
+            interactive: false,
+            host_data: None,
+        }
+    }
+}
+
+const CONTEXT: &str = "set option";
+
+fn unusable(context: &'static str, key: &str, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, context, format!("{key}: {why}"))
+}
+
+/// `true` or `false`, or 1 or 0, in any case.
+pub(super) fn boolean(context: &'static str, key: &str, value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(unusable(context, key, "neither true nor false")),
+    }
+}
+
+fn milliseconds(key: &str, value: &str) -> Result<Duration> {
+    // A year: beyond it an instant in the future may not be representable.
+    const MOST: u64 = 366 * 24 * 3600 * 1000;
+    let ms =
+        value.parse::<u64>().ok().filter(|ms| *ms > 0).ok_or_else(|| unusable(CONTEXT, key, "not a positive number of milliseconds"))?;
+    Ok(Duration::from_millis(ms.min(MOST)))
+}
+
+/// The one value of a CLIXML document.
+fn one_value(key: &str, value: &str) -> Result<Value> {
+    clixml::read(value.as_bytes()).map_err(|e| unusable(CONTEXT, key, "not readable as CLIXML").with_source(e))
+}
+
+fn filled(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+impl Options {
+    /// Nothing but the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One option by its key; a later value replaces an earlier one. An empty text takes the option back to its default
+    /// where it has no meaning of its own.
+    ///
+    /// | key | value |
+    /// |---|---|
+    /// | `uri` | the endpoint; absent, the documented partner endpoint |
+    /// | `organization` | a domain of the customer: becomes `DelegatedOrg` |
+    /// | `user` | the account; its password is a secret option |
+    /// | `authentication` | `Basic` |
+    /// | `configuration_name` | `Microsoft.Exchange` |
+    /// | `max_redirections` | 0 (the default) is no consent; negative is unlimited |
+    /// | `redirect_hosts` | further domains, with commas, that a redirection may lead to |
+    /// | `allow_unencrypted` | Basic over http |
+    /// | `skip_ca_check`, `skip_cn_check`, `skip_revocation_check` | what is not checked of the certificate |
+    /// | `ca_file` | a PEM file of further authorities |
+    /// | `proxy` | empty: as the environment says; `none`; or a URL |
+    /// | `proxy_user`, `proxy_authentication` | for the proxy |
+    /// | `open_timeout_ms`, `operation_timeout_ms`, `cancel_timeout_ms` | 180000, 180000, 60000 |
+    /// | `idle_timeout_ms` | after which the server closes an unused session; absent, as the server has it |
+    /// | `culture`, `ui_culture` | e.g. `en-US` |
+    /// | `no_machine_profile` | the server loads no profile |
+    /// | `max_object_size` | bytes of one received object |
+    /// | `ps_version` | appended to the URI; empty: not |
+    /// | `application_arguments`, `host_data` | CLIXML |
+    /// | `host_name` | the host's name, for the server |
+    /// | `interactive` | the host can be asked |
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        if value.contains('\0') {
+            return Err(unusable(CONTEXT, key, "holds a NUL"));
+        }
+        let truth = || boolean(CONTEXT, key, value);
+        match key {
+            "uri" => self.uri = filled(value.trim()),
+            "organization" => self.organization = filled(value.trim()),
+            "user" => {
+                if value.contains(':') {
+                    return Err(unusable(CONTEXT, key, "Basic allows no colon in a user name"));
+                }
+                self.user = filled(value);
+            }
+            "authentication" => {
+                if !value.eq_ignore_ascii_case("basic") {
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        CONTEXT,
+                        format!("authentication {value:?} is not supported, Basic is"),
+                    ));
+                }
+            }
+            "configuration_name" => {
+                let prefix = super::soap::RESOURCE_PREFIX;
+                let named = value.get(..prefix.len()).is_some_and(|p| p.eq_ignore_ascii_case(prefix));
+                let name = if named { &value[prefix.len()..] } else { value };
+                self.configuration_name = filled(name).unwrap_or_else(|| EXCHANGE_CONFIGURATION.into());
+            }
+            "max_redirections" => {
+                let n: i64 = value.parse().map_err(|_| unusable(CONTEXT, key, "not a whole number"))?;
+                self.max_redirections = if n < 0 { None } else { Some(u32::try_from(n).unwrap_or(u32::MAX)) };
+            }
+            "redirect_hosts" => {
+                self.redirect_hosts =
+                    value.split(',').map(|h| h.trim().trim_matches('.').to_ascii_lowercase()).filter(|h| !h.is_empty()).collect();
+            }
+            "allow_unencrypted" => self.allow_unencrypted = truth()?,
+            "skip_ca_check" => self.skip_ca_check = truth()?,
+            "skip_cn_check" => self.skip_cn_check = truth()?,
+            "skip_revocation_check" => self.skip_revocation_check = truth()?,
+            "ca_file" => self.ca_file = filled(value),
+            "proxy" => self.proxy = filled(value),
+            "proxy_user" => self.proxy_user = filled(value),
+            "proxy_authentication" => self.proxy_authentication = filled(value),
+            "open_timeout_ms" => self.open_timeout = milliseconds(key, value)?,
+            "operation_timeout_ms" => self.operation_timeout = milliseconds(key, value)?,
+            "cancel_timeout_ms" => self.cancel_timeout = milliseconds(key, value)?,
+            "idle_timeout_ms" => {
+                self.idle_timeout = if value.is_empty() { None } else { Some(milliseconds(key, value)?) };
+            }
+            "culture" => self.culture = filled(value),
+            "ui_culture" => self.ui_culture = filled(value),
+            "no_machine_profile" => self.no_machine_profile = truth()?,
+            "max_object_size" => {
+                let n = value.parse::<usize>().ok().filter(|n| *n > 0);
+                self.max_object_size = n.ok_or_else(|| unusable(CONTEXT, key, "not a positive number of bytes"))?;
+            }
+            "ps_version" => {
+                if !value.chars().all(|c| c.is_ascii_digit() || c == '.') {
+                    return Err(unusable(CONTEXT, key, "not a version"));
+                }
+                self.ps_version = value.to_owned();
+            }
+            "application_arguments" => {
+                self.application_arguments = if value.is_empty() { Value::Nil } else { one_value(key, value)? };
+            }
+            "host_name" => self.host_name = filled(value),
+            "interactive" => self.interactive = truth()?,
+            "host_data" => self.host_data = if value.is_empty() { None } else { Some(one_value(key, value)?) },
+            "password" | "proxy_password" => return Err(unusable(CONTEXT, key, "a secret has its own setter")),
+            _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown key {key:?}"))),
+        }
+        Ok(())
+    }
+
+    /// `password` or `proxy_password`. A password may be `Bearer ` and a token of any length, with
+    /// `BasicAuthToOAuthConversion=true` in the URI.
+    pub fn set_secret(&mut self, key: &str, value: Secret<String>) -> Result<()> {
+        match key {
+            "password" => self.password = Some(value),
+            "proxy_password" => self.proxy_password = Some(value),
+            _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown secret key {key:?}"))),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_and_unusable_values_are_errors_at_once() {
+        let mut o = Options::new();
+        for (key, value) in [
+            ("colour", "red"),
+            ("open_timeout_ms", "0"),
+            ("allow_unencrypted", "maybe"),
+            ("password", "x"),
+            ("ps_version", "5;x"),
+            ("user", "a:b"),
+        ] {
+            assert_eq!(o.set(key, value).unwrap_err().kind(), ErrorKind::InvalidArgument, "{key}");
+        }
+        assert_eq!(o.set("authentication", "Kerberos").unwrap_err().kind(), ErrorKind::Unsupported);
+        assert!(o.set_secret("uri", Secret::new("x".into())).is_err());
+    }
+
+    #[test]
+    fn configuration_name_loses_the_prefix_of_its_uri() {
+        let mut o = Options::new();
+        o.set("configuration_name", "HTTP://schemas.microsoft.com/PowerShell/Microsoft.Exchange").unwrap();
+        assert_eq!(o.configuration_name, "Microsoft.Exchange");
+        o.set("max_redirections", "-1").unwrap();
+        assert_eq!(o.max_redirections, None);
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let mut o = Options::new();
+        o.set_secret("password", Secret::new("hush".into())).unwrap();
+        assert!(!format!("{o:?}").contains("hush"));
+    }
+}
