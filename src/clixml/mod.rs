@@ -4,6 +4,7 @@ mod read;
 mod value;
 mod write;
 
-pub use read::{Limits, read, read_document};
+pub use crate::xml::Limits;
+pub use read::{read, read_document};
 pub use value::{Content, Object, ObjectId, Property, Text, TypeNames, Value, type_names};
 pub use write::{write, write_document, write_property};

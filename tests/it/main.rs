@@ -1,1 +1,4 @@
 //! The integration tests, one binary.
+
+#[allow(dead_code, reason = "helpers for several topics")]
+mod support;
