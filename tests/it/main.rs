@@ -1,4 +1,5 @@
 //! The integration tests, one binary.
 
+mod interop;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;

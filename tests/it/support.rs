@@ -3,6 +3,7 @@
 use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The pwsh to test with: `DT_PWSH`, else one in `PATH`, else the one of the project's shared folder. Where there is
 /// none, see [`require`].
@@ -15,6 +16,22 @@ pub fn pwsh() -> Option<PathBuf> {
     let found = named.or_else(|| in_path("pwsh")).or_else(|| shared.is_file().then_some(shared));
     if found.is_none() {
         require("pwsh");
+    }
+    found
+}
+
+/// The Python that has the packages of `tests/requirements.txt`: `DT_PYTHON`, else the one in `target/python`, else
+/// `python3`. Where it lacks them, see [`require`].
+pub fn python() -> Option<PathBuf> {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    let candidates = [env::var_os("DT_PYTHON").map(PathBuf::from), Some(ours), in_path("python3")];
+    let fit = |p: &PathBuf| {
+        let run = Command::new(p).args(["-c", "import psrpcore, pypsrp"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+        run.is_ok_and(|s| s.success())
+    };
+    let found = candidates.into_iter().flatten().find(fit);
+    if found.is_none() {
+        require("python");
     }
     found
 }
