@@ -208,6 +208,8 @@ pub mod fact {
     pub const HTTP_STATUS: &str = "http_status";
     /// The server's own id for the request.
     pub const REQUEST_ID: &str = "request_id";
+    /// "no" where a failed request certainly did not reach the server, "maybe" otherwise.
+    pub const REQUEST_SENT: &str = "request_sent";
     /// The WSManFault code, in decimal.
     pub const FAULT_CODE: &str = "fault_code";
     /// How long the service asks to wait, in milliseconds.

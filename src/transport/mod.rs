@@ -1,6 +1,7 @@
 //! The contract of every road: open, invoke -> records, close.
 
 mod command;
+pub mod http;
 mod options;
 mod record;
 pub mod soap;
