@@ -32,7 +32,7 @@ pub const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 /// What a text may be before it is refused, since it may come from a hostile server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Elements inside each other.
+    /// Elements inside each other. PowerShell stops at 50 objects inside each other, each of up to four elements.
     pub depth: usize,
     /// Bytes of text.
     pub size: usize,
@@ -40,7 +40,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 128, size: 200 * 1024 * 1024 }
+        Self { depth: 256, size: 200 * 1024 * 1024 }
     }
 }
 
@@ -48,6 +48,9 @@ impl Default for Limits {
 const MAX_ATTRIBUTES: usize = 128;
 /// Namespaces declared by an element and all that enclose it; every prefix is searched among them.
 const MAX_NAMESPACES: usize = 128;
+
+/// Elements in one text: the shortest, of a few bytes, cost some hundred as values.
+const MAX_ELEMENTS: usize = 4_000_000;
 
 /// What stands next in the text.
 #[derive(Debug)]
@@ -118,6 +121,7 @@ pub struct Reader<'a> {
     peeked: Option<Raw<'a>>,
     depth: usize,
     max_depth: usize,
+    elements: usize,
     bindings: Vec<Binding<'a>>,
 }
 
@@ -132,7 +136,7 @@ impl<'a> Reader<'a> {
         let text = std::str::from_utf8(text).map_err(|e| refuse(format!("xml is not utf-8 at byte {}", e.valid_up_to())))?;
         let mut inner = quick_xml::Reader::from_str(text);
         inner.config_mut().expand_empty_elements = true;
-        Ok(Self { context, text, inner, peeked: None, depth: 0, max_depth: limits.depth, bindings: Vec::new() })
+        Ok(Self { context, text, inner, peeked: None, depth: 0, max_depth: limits.depth, elements: 0, bindings: Vec::new() })
     }
 
     /// The next event.
@@ -202,6 +206,10 @@ impl<'a> Reader<'a> {
     }
 
     fn start(&mut self, whole: &'a str, name_len: usize) -> Result<Start<'a>> {
+        self.elements += 1;
+        if self.elements > MAX_ELEMENTS {
+            return Err(self.error(format_args!("more than {MAX_ELEMENTS} elements")));
+        }
         self.depth += 1;
         if self.depth > self.max_depth {
             return Err(self.error(format_args!("elements nested deeper than {}", self.max_depth)));

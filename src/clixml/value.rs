@@ -145,6 +145,8 @@ pub enum Value {
     Progress(Vec<Property>),
     /// `Obj`.
     Object(Arc<Object>),
+    /// `MS` inside `MS`: members under a name of their own. Stands only as the value of a [`Property`] in `extended`.
+    MemberSet(Vec<Property>),
     /// `Ref`: the object with this id, which may be the one that encloses it.
     Reference(ObjectId),
 }
@@ -188,7 +190,7 @@ pub struct Object {
 pub enum Content {
     /// A property bag.
     None,
-    /// A primitive with notes, or an enum with its number.
+    /// A primitive with notes, or an enum with its number; seldom another object.
     Primitive(Value),
     /// `LST`.
     List(Vec<Value>),
