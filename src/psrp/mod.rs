@@ -3,16 +3,23 @@
 //! The client's half is a [`ClientPool`] and, for each running command, a [`ClientPipeline`] that decodes its own
 //! stream; the server's half, which the simulated tenant uses, is [`ServerPool`] and [`ServerPipeline`].
 
+mod client;
+mod command;
 mod crypto;
 mod fragment;
+mod host;
 mod message;
 mod pipeline;
 mod pool;
+mod server;
+mod types;
 
+pub use client::ClientPool;
+pub use command::{Argument, Command, Merge, MetadataQuery, PowerShell};
 pub use crypto::{KeyExchange, SessionKey};
 pub use fragment::{Defragmenter, Fragmenter};
-pub use message::{Destination, HostCall, HostInfo, HostResponse, Message, MessageType, PipelineState, PoolState};
-pub use pipeline::{
-    Argument, ClientPipeline, Command, Merge, MetadataQuery, PipelineEvent, PowerShell, ServerPipeline, ServerPipelineEvent, Stream,
-};
-pub use pool::{ClientPool, PoolConfig, PoolEvent, ServerPool, ServerPoolEvent};
+pub use host::{HOST_METHODS, HostCall, HostInfo, HostResponse};
+pub use message::{Destination, Message, MessageType, PipelineState, PoolState};
+pub use pipeline::{ClientPipeline, PipelineEvent, ServerPipeline, ServerPipelineEvent, Stream};
+pub use pool::{PoolConfig, PoolEvent, ServerPoolEvent};
+pub use server::ServerPool;

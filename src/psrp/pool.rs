@@ -1,9 +1,9 @@
-//! The runspace pool (MS-PSRP 3.1.5.3, 3.2.5.3), both ends.
+//! What both ends of a runspace pool share (MS-PSRP 3.1.5.3, 3.2.5.3): configuration, events, capability.
 
+use super::message::typed;
 use super::*;
-use crate::clixml::Value;
-use crate::error::Result;
-use bytes::Bytes;
+use crate::clixml::{Property, Value};
+use crate::error::{Error, ErrorKind, Result, fact};
 use uuid::Uuid;
 
 /// What a client says of itself when it opens a pool.
@@ -42,64 +42,10 @@ pub enum PoolEvent {
     Availability(i64, Value),
     /// The server calls the pool's host.
     HostCall(HostCall),
-    /// USER_EVENT came.
+    /// USER_EVENT came: a bag of `PSEventArgs.` properties.
     UserEvent(Value),
-}
-
-/// The client's half of a runspace pool.
-#[derive(Debug)]
-pub struct ClientPool {}
-
-impl ClientPool {
-    /// Before open.
-    pub fn new(config: PoolConfig) -> Self {
-        let _ = config;
-        todo!()
-    }
-    /// The pool's id.
-    pub fn id(&self) -> Uuid {
-        todo!()
-    }
-    /// The state as far as the messages tell.
-    pub fn state(&self) -> PoolState {
-        todo!()
-    }
-    /// The cutter that the pool and its pipelines share.
-    pub fn fragmenter(&self) -> &Fragmenter {
-        todo!()
-    }
-    /// SESSION_CAPABILITY and INIT_RUNSPACEPOOL, as fragments for creationXml.
-    pub fn open(&mut self) -> Vec<Bytes> {
-        todo!()
-    }
-    /// Takes bytes of the pool's stream.
-    pub fn receive(&mut self, bytes: &Bytes) -> Result<Vec<PoolEvent>> {
-        let _ = bytes;
-        todo!()
-    }
-    /// PUBLIC_KEY, unless a key is there or asked for already.
-    pub fn request_key(&mut self) -> Result<Option<Vec<Bytes>>> {
-        todo!()
-    }
-    /// The session key, once exchanged.
-    pub fn key(&self) -> Option<&SessionKey> {
-        todo!()
-    }
-    /// A new pipeline and its CREATE_PIPELINE fragments: the first goes with the Command, the rest on stdin.
-    pub fn create_pipeline(&mut self, powershell: &PowerShell) -> Result<(ClientPipeline, Vec<Bytes>)> {
-        let _ = powershell;
-        todo!()
-    }
-    /// A pipeline that asks for command metadata (MS-PSRP 2.2.2.14), and its fragments.
-    pub fn get_command_metadata(&mut self, query: &MetadataQuery) -> Result<(ClientPipeline, Vec<Bytes>)> {
-        let _ = query;
-        todo!()
-    }
-    /// RUNSPACEPOOL_HOST_RESPONSE for stream "pr".
-    pub fn host_response(&self, response: &HostResponse) -> Vec<Bytes> {
-        let _ = response;
-        todo!()
-    }
+    /// RUNSPACEPOOL_INIT_DATA came, after a connect: the runspaces at least and at most.
+    InitData(i32, i32),
 }
 
 /// What a client asks of a server's pool.
@@ -113,46 +59,108 @@ pub enum ServerPoolEvent {
     HostResponse(HostResponse),
     /// SET_MAX/MIN_RUNSPACES or GET_AVAILABLE_RUNSPACES came and was answered.
     Availability,
+    /// RESET_RUNSPACE_STATE came and was answered: variables are to be forgotten.
+    Reset,
+    /// Capability and CONNECT_RUNSPACEPOOL came and were answered: announce Opened.
+    Connecting,
 }
 
-/// The server's half of a runspace pool.
-#[derive(Debug)]
-pub struct ServerPool {}
+/// The protocol version that this library speaks: the last one with the session key, as Exchange's servers do.
+pub(super) const PROTOCOL: (u32, u32) = (2, 3);
+const PS_VERSION: &str = "2.0";
+const SERIALIZATION: &str = "1.1.0.1";
 
-impl ServerPool {
-    /// Before open. `private_data` becomes APPLICATION_PRIVATE_DATA.
-    pub fn new(private_data: Value, fragment_size: usize, object_limit: usize) -> Self {
-        let _ = (private_data, fragment_size, object_limit);
-        todo!()
+/// SESSION_CAPABILITY (MS-PSRP 2.2.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Capability {
+    pub protocol: String,
+    pub ps: String,
+    pub serialization: String,
+}
+
+impl Capability {
+    /// Ours, at this protocol version.
+    pub fn ours(protocol: (u32, u32)) -> Self {
+        Self { protocol: format!("{}.{}", protocol.0, protocol.1), ps: PS_VERSION.into(), serialization: SERIALIZATION.into() }
     }
-    /// The pool's id, once the client told it.
-    pub fn id(&self) -> Uuid {
-        todo!()
+
+    pub fn to_properties(&self) -> Vec<Property> {
+        let version = |name, text: &str| Property::new(name, Value::Version(text.into()));
+        vec![
+            version("protocolversion", &self.protocol),
+            version("PSVersion", &self.ps),
+            version("SerializationVersion", &self.serialization),
+        ]
     }
-    /// The cutter that the pool and its pipelines share.
-    pub fn fragmenter(&self) -> &Fragmenter {
-        todo!()
+
+    pub fn from_value(value: &Value) -> Result<Self> {
+        let version = |name| {
+            typed(value, name, |v| match v.unwrapped() {
+                Value::Version(text) => Some(text.clone()),
+                other => other.as_str().map(str::to_owned),
+            })
+        };
+        Ok(Self { protocol: version("protocolversion")?, ps: version("PSVersion")?, serialization: version("SerializationVersion")? })
     }
-    /// Takes bytes of creationXml or of the pool's stdin/pr.
-    pub fn receive(&mut self, bytes: &Bytes) -> Result<Vec<ServerPoolEvent>> {
-        let _ = bytes;
-        todo!()
+
+    /// The protocol version to speak with the side that says this: the lower of the two, with one major version.
+    /// Both other versions have stood still since PowerShell 2 and must be equal.
+    pub fn agree(&self) -> Result<(u32, u32)> {
+        let refuse = |name: &str, theirs: &str, ours: &str| {
+            let native = format!(
+                "PowerShell client does not support the {name} {theirs} negotiated by the server. \
+                 Make sure the server is compatible with the build {ours} of PowerShell."
+            );
+            Error::new(ErrorKind::Protocol, "negotiate versions", format!("{name} {theirs} of the other side does not go with {ours}"))
+                .with_fact(fact::NATIVE_MESSAGE, native)
+        };
+        let protocol = version(&self.protocol).filter(|(major, _)| *major == PROTOCOL.0);
+        let Some(protocol) = protocol else {
+            return Err(refuse("protocolversion", &self.protocol, &format!("{}.{}", PROTOCOL.0, PROTOCOL.1)));
+        };
+        for (name, theirs, ours) in [("PSVersion", &self.ps, PS_VERSION), ("SerializationVersion", &self.serialization, SERIALIZATION)] {
+            if theirs != ours {
+                return Err(refuse(name, theirs, ours));
+            }
+        }
+        Ok(protocol.min(PROTOCOL))
     }
-    /// Announces a state (Opened after Opening; Broken with the ErrorRecord of the reason).
-    pub fn set_state(&mut self, state: PoolState, reason: Option<Value>) {
-        let _ = (state, reason);
-        todo!()
-    }
-    /// Sends PUBLIC_KEY_REQUEST.
-    pub fn request_key(&mut self) {
-        todo!()
-    }
-    /// The session key, once exchanged.
-    pub fn key(&self) -> Option<&SessionKey> {
-        todo!()
-    }
-    /// Fragments to send on the pool's stdout, in order.
-    pub fn take_output(&mut self) -> Vec<Bytes> {
-        todo!()
+}
+
+/// Major and minor of a System.Version.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.split('.').map(|p| p.parse().ok());
+    Some((parts.next()??, parts.next()??))
+}
+
+/// The number of runspaces under this name.
+pub(super) fn count(value: &Value, name: &'static str) -> Result<i32> {
+    typed(value, name, |v| v.as_i64().and_then(|n| i32::try_from(n).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_agreed_as_powershell_does() {
+        let theirs = |protocol: &str, ps: &str, serialization: &str| {
+            Capability { protocol: protocol.into(), ps: ps.into(), serialization: serialization.into() }.agree()
+        };
+        for (protocol, agreed) in [("2.0", (2, 0)), ("2.1", (2, 1)), ("2.2", (2, 2)), ("2.3", (2, 3)), ("2.4", (2, 3)), ("2.103", (2, 3))] {
+            assert_eq!(theirs(protocol, "2.0", "1.1.0.1").unwrap(), agreed);
+        }
+        for (protocol, ps, serialization, name) in [
+            ("3.0", "2.0", "1.1.0.1", "protocolversion 3.0"),
+            ("1.9", "2.0", "1.1.0.1", "protocolversion 1.9"),
+            ("two", "2.0", "1.1.0.1", "protocolversion two"),
+            ("2.3", "3.0", "1.1.0.1", "PSVersion 3.0"),
+            ("2.3", "2.0", "1.2", "SerializationVersion 1.2"),
+        ] {
+            let error = theirs(protocol, ps, serialization).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(error.fact(fact::NATIVE_MESSAGE).unwrap().contains(&format!("{name} negotiated by the server")));
+        }
     }
 }
