@@ -121,6 +121,7 @@ pub struct Reader<'a> {
     peeked: Option<Raw<'a>>,
     depth: usize,
     max_depth: usize,
+    /// How many more elements there may be.
     elements: usize,
     bindings: Vec<Binding<'a>>,
 }
@@ -136,7 +137,7 @@ impl<'a> Reader<'a> {
         let text = std::str::from_utf8(text).map_err(|e| refuse(format!("xml is not utf-8 at byte {}", e.valid_up_to())))?;
         let mut inner = quick_xml::Reader::from_str(text);
         inner.config_mut().expand_empty_elements = true;
-        Ok(Self { context, text, inner, peeked: None, depth: 0, max_depth: limits.depth, elements: 0, bindings: Vec::new() })
+        Ok(Self { context, text, inner, peeked: None, depth: 0, max_depth: limits.depth, elements: MAX_ELEMENTS, bindings: Vec::new() })
     }
 
     /// The next event.
@@ -206,10 +207,10 @@ impl<'a> Reader<'a> {
     }
 
     fn start(&mut self, whole: &'a str, name_len: usize) -> Result<Start<'a>> {
-        self.elements += 1;
-        if self.elements > MAX_ELEMENTS {
-            return Err(self.error(format_args!("more than {MAX_ELEMENTS} elements")));
-        }
+        self.elements = match self.elements.checked_sub(1) {
+            Some(left) => left,
+            None => return Err(self.error(format_args!("more than {MAX_ELEMENTS} elements"))),
+        };
         self.depth += 1;
         if self.depth > self.max_depth {
             return Err(self.error(format_args!("elements nested deeper than {}", self.max_depth)));
@@ -597,6 +598,14 @@ mod tests {
         assert!(invalid.to_string().contains("byte 3"));
         let long = Reader::new("test", b"<a></a>", Limits { depth: 8, size: 6 }).err().unwrap();
         assert!(long.to_string().contains("limit of 6"));
+    }
+
+    #[test]
+    fn elements_are_counted() {
+        let mut r = reader("<a><b/><b/></a>");
+        r.elements = 2;
+        r.root().unwrap();
+        assert!(r.skip().unwrap_err().to_string().contains("elements"));
     }
 
     #[test]

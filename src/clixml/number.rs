@@ -60,13 +60,15 @@ fn parts(mut text: &str, units: &str, fraction: bool) -> bool {
     for unit in units.chars() {
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let mut rest = &text[digits..];
-        if fraction && unit == 'S'
-            && let Some(after) = rest.strip_prefix('.') {
-                rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-                if rest.len() == after.len() {
-                    return false;
-                }
+        if fraction
+            && unit == 'S'
+            && let Some(after) = rest.strip_prefix('.')
+        {
+            rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            if rest.len() == after.len() {
+                return false;
             }
+        }
         // As many digits as the largest TimeSpan needs in any unit.
         if let (Some(rest), 1..=12) = (rest.strip_prefix(unit), digits) {
             text = rest;

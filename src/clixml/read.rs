@@ -286,9 +286,9 @@ impl<'a> Document<'a> {
     }
 }
 
-/// An element's name for an error: what a server sends there may be of any length.
-fn shown(name: &str) -> &str {
-    name.char_indices().nth(32).map_or(name, |(at, _)| &name[..at])
+/// An element's name for an error: what a server sends there may be of any length and content.
+fn shown(name: &str) -> String {
+    name.chars().take(32).flat_map(char::escape_debug).collect()
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {

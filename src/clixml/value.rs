@@ -133,7 +133,7 @@ pub enum Value {
     Uri(Text),
     /// `Version`.
     Version(String),
-    /// `SemanticVersion`.
+    /// `SemanticVersion`. PowerShell 7.6 writes an `Obj` instead and does not know the element.
     SemanticVersion(String),
     /// `XD`: the text of an XmlDocument.
     Xml(Text),

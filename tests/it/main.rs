@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 
+mod clixml;
 mod interop;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;
