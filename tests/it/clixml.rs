@@ -242,6 +242,9 @@ fn depth_and_size_are_bounded() {
     assert!(read_document(nested(100).as_bytes(), limits).unwrap_err().to_string().contains("limit of 1000"));
     assert!(read(nested(100_000).as_bytes()).is_err());
     assert!(read("<Obj RefId='0'><MS><MS N='a'>".repeat(100_000).as_bytes()).is_err());
+    // The most recursion for the least text.
+    let text = format!("{}{}", "<Obj>".repeat(256), "</Obj>".repeat(256));
+    assert!(format!("{:?}", read(text.as_bytes()).unwrap()).len() > 256);
     // As deep as PowerShell itself can nest what is deepest in elements.
     let deepest = format!("{}<Nil N='Value'/>{}", "<Obj N='Value'><DCT><En><S N='Key'>a</S>".repeat(50), "</En></DCT></Obj>".repeat(50));
     let value = read(deepest.as_bytes()).unwrap();
