@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// The result of everything fallible in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -226,16 +227,18 @@ pub mod fact {
     pub const REMEDY: &str = "remedy";
 }
 
-/// An error: its kind, what was being done, what came, and facts by name. Never a token or a password.
+/// An error, told to as many as ask: its kind, what was being done, what came, and facts by name. Never a token or a password.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     context: &'static str,
     detail: Cow<'static, str>,
     facts: Vec<(&'static str, String)>,
     record: Option<String>,
-    source: Option<Source>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -247,7 +250,7 @@ impl Error {
     /// The same with what lies beneath.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 

@@ -1,0 +1,578 @@
+//! What a server's refusal means: from codes, statuses and texts to errors, in one table.
+
+use crate::error::{Error, ErrorKind, fact};
+use crate::transport::http::HttpResponse;
+use crate::transport::soap::Fault;
+use std::time::Duration;
+
+/// What was being done, which decides how the native cmdlets begin their message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    Send,
+    Receive,
+    Command,
+    CommandSend,
+    CommandReceive,
+    CommandStop,
+    Close,
+}
+
+impl Phase {
+    fn context(self) -> &'static str {
+        match self {
+            Self::Open => "open session",
+            Self::Send => "send to session",
+            Self::Receive => "receive from session",
+            Self::Command => "start command",
+            Self::CommandSend => "send to command",
+            Self::CommandReceive => "receive from command",
+            Self::CommandStop => "stop command",
+            Self::Close => "close session",
+        }
+    }
+
+    /// The native cmdlets' message about `text`.
+    fn native(self, host: &str, text: &str) -> String {
+        match self {
+            Self::Open => format!(
+                "Connecting to remote server {host} failed with the following error message : {text} For more information, see the about_Remote_Troubleshooting Help topic."
+            ),
+            Self::Send => format!("Sending data to remote server {host} failed with the following error message : {text}"),
+            Self::Receive => format!("Processing data from remote server {host} failed with the following error message: {text}"),
+            Self::Command => format!("Starting a command on the remote server failed with the following error message : {text}"),
+            Self::CommandSend | Self::CommandStop => {
+                format!("Sending data to a remote command failed with the following error message: {text}")
+            }
+            Self::CommandReceive => format!("Processing data for a remote command failed with the following error message: {text}"),
+            Self::Close => format!("Closing the remote server shell instance failed with the following error message : {text}"),
+        }
+    }
+}
+
+/// Why one request had no proper answer.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The service refused.
+    Fault(Fault, Option<String>),
+    /// Something in front of the service answered.
+    Http(HttpResponse),
+    /// No answer came, or none that can be read.
+    Road(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Road(error)
+    }
+}
+
+const TIMED_OUT: u32 = 0x8033_8029;
+const SHELL_NOT_FOUND: u32 = 0x8033_805B;
+
+impl Trouble {
+    /// The server had nothing to say within OperationTimeout.
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Fault(f, _) if f.code == Some(TIMED_OUT) || (f.code.is_none() && f.subcode == "TimedOut"))
+    }
+
+    /// The server knows the shell, but not the command: it is over.
+    pub(super) fn is_command_gone(&self) -> bool {
+        matches!(self, Self::Fault(f, _) if f.code == Some(SHELL_NOT_FOUND) && text_of(f).contains("command identifier"))
+    }
+
+    /// The server does not know the shell any more.
+    pub(super) fn is_shell_gone(&self) -> bool {
+        let named = |f: &Fault| f.code == Some(SHELL_NOT_FOUND) || text_of(f).contains("WSMan-InvalidShellID");
+        matches!(self, Self::Fault(f, _) if named(f)) && !self.is_command_gone()
+    }
+
+    /// The server certainly opened no shell for the Create that it answered so.
+    pub(super) fn refuses_sign_in(&self) -> bool {
+        matches!(self, Self::Http(r) if matches!(r.status, 300..=399 | 401 | 403 | 407))
+    }
+
+    /// The same as an error for the caller.
+    pub(super) fn error(self, phase: Phase, host: &str, tenant: Option<&str>) -> Error {
+        let error = match self {
+            Self::Fault(fault, request_id) => {
+                let text = text_of(&fault);
+                let cause = Cause::of(&text, fault.code, None);
+                let text = if text.is_empty() { format!("fault {}", fault.subcode) } else { text };
+                let mut error = cause.error(phase, host, &text);
+                if let Some(code) = fault.code {
+                    error = error.with_fact(fact::FAULT_CODE, code).with_fact(fact::NATIVE_ID, code as i32).with_fact(fact::NATIVE_CODE, code as i32);
+                }
+                with_id(error, &text, request_id)
+            }
+            Self::Http(reply) => {
+                let body = readable(&reply);
+                let cause = Cause::of(&body, None, Some(reply.status));
+                let text = match cause.text {
+                    Some(text) => text.to_owned(),
+                    None if cause.matched => body.clone(),
+                    None => format!("The WinRM client received an HTTP status code of {} from the remote WS-Management service.", reply.status),
+                };
+                let mut error = cause.error(phase, host, &text).with_fact(fact::HTTP_STATUS, reply.status);
+                if let Some(wait) = reply.retry_after {
+                    error = error.with_fact(fact::RETRY_AFTER_MS, wait.as_millis());
+                }
+                with_id(error, &body, reply.request_id)
+            }
+            Self::Road(error) => road(error, phase, host),
+        };
+        let error = error.with_fact(fact::HOST, host);
+        match tenant {
+            Some(tenant) => error.with_fact(fact::TENANT, tenant),
+            None => error,
+        }
+    }
+}
+
+/// An error from the reason that a pool or pipeline gives by PSRP, not by a fault.
+pub(super) fn psrp_failure(text: &str, phase: Phase, host: &str, tenant: Option<&str>) -> Error {
+    let cause = Cause::of(text, None, None);
+    let kind = if cause.matched { cause.kind } else { ErrorKind::Disconnected };
+    let mut error = Cause { kind, ..cause }.error(phase, host, text).with_fact(fact::HOST, host);
+    if let Some(tenant) = tenant {
+        error = error.with_fact(fact::TENANT, tenant);
+    }
+    with_id(error, text, None)
+}
+
+/// An open that took too long.
+pub(super) fn open_timeout(limit: Duration, host: &str, tenant: Option<&str>) -> Error {
+    let text = "The WS-Management service cannot complete the operation within the time specified in OperationTimeout.";
+    let error = Error::new(ErrorKind::Timeout, "open session", format!("{host} did not open the session within {} ms", limit.as_millis()))
+        .with_fact(fact::NATIVE_ID, "WinRMOperationTimeout")
+        .with_fact(fact::NATIVE_CODE, -2144108250_i32)
+        .with_fact(fact::NATIVE_MESSAGE, Phase::Open.native(host, text))
+        .with_fact(fact::REMEDY, "Try again, or allow more time to open the session.")
+        .with_fact(fact::HOST, host);
+    match tenant {
+        Some(tenant) => error.with_fact(fact::TENANT, tenant),
+        None => error,
+    }
+}
+
+/// A redirection that the caller has not consented to.
+pub(super) fn redirected(location: &str, host: &str) -> Error {
+    Error::new(ErrorKind::Redirected, "open session", format!("{host} redirects to {location}"))
+        .with_fact(fact::REDIRECT_LOCATION, location)
+        .with_fact(fact::NATIVE_ID, "RedirectInformationRequired")
+        .with_fact(fact::NATIVE_CODE, -2144108135_i32)
+        .with_fact(
+            fact::NATIVE_MESSAGE,
+            format!(
+                "The WinRM service cannot process the request because the request needs to be sent to a different machine. Use the redirect information to send the request to a new machine.  Redirect location reported: {location} . To automatically connect to the redirected URI, verify the \"MaximumConnectionRedirectionCount\" property of the session preference variable \"PSSessionOption\", and use the \"AllowRedirection\" parameter on the cmdlet."
+            ),
+        )
+        .with_fact(fact::REMEDY, "Connect again with -AllowRedirection, if you trust that server.")
+        .with_fact(fact::HOST, host)
+}
+
+/// A failure below the service, with the identities that the native cmdlets have for it.
+fn road(error: Error, phase: Phase, host: &str) -> Error {
+    let kind = error.kind();
+    let unresolved = kind == ErrorKind::Connect && causes(&error).any(|c| c.contains("dns") || c.contains("resolve") || c.contains("lookup"));
+    let (id, code, text, remedy) = match kind {
+        ErrorKind::Connect if unresolved => (
+            "ComputerNotFound",
+            -2144108103_i32,
+            format!("The WinRM client cannot process the request because the server name {host} cannot be resolved."),
+            "Check the server name in the connection URI, and name resolution.",
+        ),
+        ErrorKind::Connect => (
+            "CannotConnect",
+            -2144108526,
+            String::from("The client cannot connect to the destination specified in the request."),
+            "Check the host and port in the connection URI, the firewall for that TCP port, and whether a proxy is needed.",
+        ),
+        ErrorKind::Tls => (
+            "CannotConnect",
+            -2144108526,
+            String::from("The server certificate is not trusted, or no secure connection could be agreed on."),
+            "Check the certificate's issuer, name and dates, or whether something between inspects the traffic.",
+        ),
+        ErrorKind::Timeout => (
+            "WinRMOperationTimeout",
+            -2144108250,
+            String::from("The WS-Management service cannot complete the operation within the time specified in OperationTimeout."),
+            "Look whether the command took effect before you run it again.",
+        ),
+        ErrorKind::Disconnected => (
+            "WinRMHttpError",
+            -2144108176,
+            String::from("The connection to the server was lost."),
+            "Look whether the command took effect, and connect again.",
+        ),
+        _ => return error,
+    };
+    let message = phase.native(host, &text);
+    let remedy = if phase == Phase::Open && kind == ErrorKind::Timeout { "Try again, or allow more time to open the session." } else { remedy };
+    error.with_fact(fact::NATIVE_ID, id).with_fact(fact::NATIVE_CODE, code).with_fact(fact::NATIVE_MESSAGE, message).with_fact(fact::REMEDY, remedy)
+}
+
+fn causes(error: &Error) -> impl Iterator<Item = String> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(first), |e| e.source()).map(|e| e.to_string().to_ascii_lowercase())
+}
+
+/// One line of the table, applied.
+#[derive(Debug, Clone, Copy)]
+struct Cause {
+    kind: ErrorKind,
+    native_id: Option<&'static str>,
+    native_code: Option<i32>,
+    /// Windows' own text, where the server gave only a status.
+    text: Option<&'static str>,
+    remedy: Option<&'static str>,
+    /// Some line knew it.
+    matched: bool,
+}
+
+/// How a line of the table knows its cause.
+enum Sign {
+    /// All of these stand in the text.
+    Text(&'static [&'static str]),
+    Code(u32),
+    Status(u16),
+}
+
+struct Line(&'static [Sign], ErrorKind, Option<(&'static str, i32)>, Option<&'static str>, Option<&'static str>);
+
+use Sign::{Code, Status, Text};
+
+const CLOSE_ONE: &str = "Close a session that is no longer needed and try again; one that was abandoned counts until its idle time-out, 15 minutes.";
+const SLOWER: &str = "Wait as long as the service asks, and send requests at a slower rate.";
+
+/// The first line of which any sign is there wins. Texts come first: they are nearer to the cause than the codes and
+/// statuses that carry them.
+const TABLE: &[Line] = &[
+    Line(
+        &[
+            Text(&["maximum number of connections allowed"]),
+            Text(&["exceeded your budget to create runspace"]),
+            Text(&["concurrent shells", "exceeded"]),
+            Code(0x8033_81A5),
+            Code(0x8033_81E4),
+        ],
+        ErrorKind::Quota,
+        None,
+        None,
+        Some(CLOSE_ONE),
+    ),
+    Line(
+        &[Text(&["load quota"]), Text(&["will not be approved for at least"]), Code(0x8033_81A6), Code(0x8033_81A7)],
+        ErrorKind::Throttled,
+        None,
+        None,
+        Some(SLOWER),
+    ),
+    Line(
+        &[Text(&["isn't assigned to any management roles"]), Text(&["AuthZ-CmdletAccessDeniedException"])],
+        ErrorKind::AccessDenied,
+        None,
+        None,
+        Some("Check that the customer granted this partner account a delegated administration role, and that the organization's name is right."),
+    ),
+    Line(&[Text(&["AuthZ-AuthorizationException"])], ErrorKind::AccessDenied, None, None, Some("Check that the account may use remote PowerShell in this organization.")),
+    Line(
+        &[Text(&["WSMan-InvalidShellID"]), Text(&["the shell was not found on the server"])],
+        ErrorKind::Disconnected,
+        Some(("CannotConnectTargetSessionDoesNotExist", -2144108453)),
+        None,
+        Some("Connect again: the server closed the session, as it does after a time without use."),
+    ),
+    Line(
+        &[Text(&["command identifier that does not exist"])],
+        ErrorKind::Disconnected,
+        Some(("CannotConnectTargetSessionDoesNotExist", -2144108453)),
+        None,
+        Some("The server gave up the command before its end: look whether it took effect."),
+    ),
+    Line(&[Code(SHELL_NOT_FOUND)], ErrorKind::Disconnected, Some(("CannotConnectTargetSessionDoesNotExist", -2144108453)), None, Some("Connect again.")),
+    Line(
+        &[Code(0x8033_803B)],
+        ErrorKind::TenantNotFound,
+        Some(("InvalidResourceUri", -2144108485)),
+        None,
+        Some("Check the configuration name: Exchange answers under Microsoft.Exchange."),
+    ),
+    Line(
+        &[Code(5), Code(0x8033_8043)],
+        ErrorKind::AccessDenied,
+        None,
+        None,
+        Some("Check that the account is enabled for remote PowerShell and holds a role in the organization."),
+    ),
+    Line(&[Code(1326)], ErrorKind::Authentication, Some(("LogonFailure", 1326)), None, Some("Check user name and password.")),
+    Line(&[Code(1311)], ErrorKind::Authentication, Some(("AuthenticationFailed", 1311)), None, Some("Check user name and password.")),
+    Line(
+        &[Code(0x8033_810E)],
+        ErrorKind::Authentication,
+        Some(("InvalidAuthentication", -2144108274)),
+        None,
+        Some("The server does not offer Basic sign-in."),
+    ),
+    Line(
+        &[Code(TIMED_OUT), Code(0x8033_8126)],
+        ErrorKind::Timeout,
+        Some(("WinRMOperationTimeout", -2144108250)),
+        None,
+        Some("Look whether the command took effect before you run it again."),
+    ),
+    Line(&[Code(995), Code(1223)], ErrorKind::Disconnected, None, None, Some("Connect again: the server gave up the session.")),
+    Line(&[Code(0x8033_8041), Code(0x8033_800F), Code(0x8033_8000)], ErrorKind::Protocol, None, None, None),
+    Line(
+        &[Status(401)],
+        ErrorKind::Authentication,
+        Some(("AccessDenied", 5)),
+        Some("Access is denied."),
+        Some("Check user name and password; where multifactor sign-in is on, or the token has expired, another credential is needed."),
+    ),
+    Line(
+        &[Status(403)],
+        ErrorKind::AccessDenied,
+        Some(("AccessDenied", 5)),
+        Some("Access is denied."),
+        Some("Check that the account is enabled for remote PowerShell and may manage this organization."),
+    ),
+    Line(
+        &[Status(400)],
+        ErrorKind::AccessDenied,
+        Some(("WinRMHttpError", -2144108176)),
+        Some("Bad Request"),
+        Some("Ask an administrator whether the account is enabled for remote PowerShell: Set-User <account> -RemotePowerShellEnabled $true."),
+    ),
+    Line(
+        &[Status(404)],
+        ErrorKind::TenantNotFound,
+        Some(("URLNotAvailable", -2144108269)),
+        Some("The WS-Management service does not answer at this URL: HTTP status 404."),
+        Some("Check the path of the connection URI, usually /powershell-liveid or /PowerShell."),
+    ),
+    Line(
+        &[Status(440)],
+        ErrorKind::TenantNotFound,
+        Some(("WinRMHttpError", -2144108176)),
+        None,
+        Some("The connection URI leads to a web page, not to remote PowerShell: check its path."),
+    ),
+    Line(
+        &[Status(407)],
+        ErrorKind::Connect,
+        Some(("WinRMHttpError", -2144108176)),
+        Some("The proxy asks for a user name and password."),
+        Some("Give the proxy's credential."),
+    ),
+    Line(&[Status(429)], ErrorKind::Throttled, Some(("WinRMHttpError", -2144108176)), None, Some(SLOWER)),
+    Line(
+        &[Status(502), Status(503), Status(504)],
+        ErrorKind::Service,
+        Some(("CannotConnectWinRMService", -2144108270)),
+        Some("The WS-Management service is not available at the moment."),
+        Some("Try again later; the state of the service is shown in its health dashboard."),
+    ),
+];
+
+impl Cause {
+    fn of(text: &str, code: Option<u32>, status: Option<u16>) -> Self {
+        let is = |sign: &Sign| match sign {
+            Text(parts) => parts.iter().all(|p| text.contains(p)),
+            Code(c) => code == Some(*c),
+            Status(s) => status == Some(*s),
+        };
+        if let Some(Line(_, kind, native, text, remedy)) = TABLE.iter().find(|line| line.0.iter().any(is)) {
+            return Self {
+                kind: *kind,
+                native_id: native.map(|n| n.0),
+                native_code: native.map(|n| n.1),
+                text: *text,
+                remedy: *remedy,
+                matched: true,
+            };
+        }
+        let kind = match status {
+            Some(200..=499) => ErrorKind::Protocol,
+            _ => ErrorKind::Service,
+        };
+        let native = status.map(|_| ("WinRMHttpError", -2144108176));
+        Self { kind, native_id: native.map(|n| n.0), native_code: native.map(|n| n.1), text: None, remedy: None, matched: false }
+    }
+
+    fn error(self, phase: Phase, host: &str, text: &str) -> Error {
+        let mut error = Error::new(self.kind, phase.context(), format!("{host} answers: {text}")).with_fact(fact::NATIVE_MESSAGE, phase.native(host, text));
+        if let Some(id) = self.native_id {
+            error = error.with_fact(fact::NATIVE_ID, id);
+        }
+        if let Some(code) = self.native_code {
+            error = error.with_fact(fact::NATIVE_CODE, code);
+        }
+        if let Some(remedy) = self.remedy {
+            error = error.with_fact(fact::REMEDY, remedy);
+        }
+        match (self.kind == ErrorKind::Throttled).then(|| milliseconds(text)).flatten() {
+            Some(ms) => error.with_fact(fact::RETRY_AFTER_MS, ms),
+            None => error,
+        }
+    }
+}
+
+/// The delay in "…for at least 1234 milliseconds".
+fn milliseconds(text: &str) -> Option<u64> {
+    let rest = text.split("for at least").nth(1)?.trim_start();
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let number: u64 = rest[..digits].parse().ok()?;
+    match rest[digits..].trim_start() {
+        r if r.starts_with("milli") || r.starts_with("ms") => Some(number),
+        r if r.starts_with("sec") => number.checked_mul(1000),
+        _ => None,
+    }
+}
+
+/// The fault's own message, else its reason.
+fn text_of(fault: &Fault) -> String {
+    let text = if fault.message.trim().is_empty() { &fault.reason } else { &fault.message };
+    bounded(text)
+}
+
+/// Servers' texts are shown to people: this much is enough for the longest budget snapshot.
+const MOST_TEXT: usize = 4096;
+
+fn bounded(text: &str) -> String {
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        if out.len() + word.len() > MOST_TEXT {
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+/// The body of a reply that is not SOAP, without tags, scripts and styles.
+fn readable(reply: &HttpResponse) -> String {
+    const MOST_BODY: usize = 64 * 1024;
+    let body = String::from_utf8_lossy(&reply.body[..reply.body.len().min(MOST_BODY)]);
+    let markup = reply.content_type.as_deref().is_some_and(|t| t.contains("html") || t.contains("xml")) || body.trim_start().starts_with('<');
+    if !markup {
+        return bounded(&body);
+    }
+    let mut out = String::new();
+    let mut rest = &*body;
+    while let Some(at) = rest.find('<') {
+        out.push_str(&rest[..at]);
+        out.push(' ');
+        let tag = &rest[at..];
+        let hidden = ["script", "style", "title"].into_iter().find(|n| tag.get(1..=n.len()).is_some_and(|t| t.eq_ignore_ascii_case(n)));
+        let end = match hidden {
+            Some(name) => tag.find(&format!("</{name}")).and_then(|e| tag[e..].find('>').map(|g| e + g)),
+            None => tag.find('>'),
+        };
+        match end {
+            Some(end) => rest = &tag[end + 1..],
+            None => return bounded(&out),
+        }
+    }
+    out.push_str(rest);
+    let plain = out.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&");
+    bounded(&plain)
+}
+
+/// The id for the service's support: from the text, where Exchange writes it, else from the reply's headers.
+fn with_id(error: Error, text: &str, request_id: Option<String>) -> Error {
+    let named = ["AuthZRequestId=", "RequestId="].into_iter().find_map(|name| {
+        let rest = text.split(name).nth(1)?;
+        let end = rest.find([']', ',', ' ']).unwrap_or(rest.len());
+        (!rest[..end].is_empty()).then(|| rest[..end].to_owned())
+    });
+    match named.or(request_id) {
+        Some(id) => error.with_fact(fact::REQUEST_ID, id),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn fault(code: u32, text: &str) -> Error {
+        let fault = Fault { code: Some(code), message: text.into(), ..Fault::default() };
+        Trouble::Fault(fault, None).error(Phase::Open, "ps.outlook.com", Some("a.com"))
+    }
+
+    fn http(status: u16, kind: &str, body: &str) -> Error {
+        let reply = HttpResponse {
+            status,
+            content_type: Some(kind.into()),
+            location: None,
+            retry_after: None,
+            request_id: Some("header-id".into()),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        };
+        Trouble::Http(reply).error(Phase::Open, "ps.outlook.com", None)
+    }
+
+    #[test]
+    fn the_session_limit_is_quota_in_every_form() {
+        let spoken = "[AuthZRequestId=1f2e][FailureCategory=AuthZ-AuthorizationException] Fail to create a runspace because you have exceeded the maximum number of connections allowed : 3 for the policy party : MaxConcurrency.";
+        let e = psrp_failure(spoken, Phase::Receive, "h", None);
+        assert_eq!((e.kind(), e.fact(fact::REQUEST_ID)), (ErrorKind::Quota, Some("1f2e")));
+        assert!(e.fact(fact::NATIVE_MESSAGE).unwrap().starts_with("Processing data from remote server h failed with the following error message: [AuthZ"));
+        let e = fault(2150859173, "This user is allowed a maximum number of 3 concurrent shells, which has been exceeded.");
+        assert_eq!((e.kind(), e.fact(fact::NATIVE_ID)), (ErrorKind::Quota, Some("-2144108123")));
+        assert_eq!(e.fact(fact::TENANT), Some("a.com"));
+    }
+
+    #[test]
+    fn throttling_tells_how_long() {
+        let e = fault(2150859174, "The next request from this user will not be approved for at least 4711 milliseconds.");
+        assert_eq!((e.kind(), e.fact(fact::RETRY_AFTER_MS)), (ErrorKind::Throttled, Some("4711")));
+        assert_eq!(fault(2150859174, "for at least 99999999999999999999999 milliseconds").fact(fact::RETRY_AFTER_MS), None);
+    }
+
+    #[test]
+    fn statuses_have_the_native_identities() {
+        for (status, kind, id) in [
+            (401, ErrorKind::Authentication, "AccessDenied"),
+            (403, ErrorKind::AccessDenied, "AccessDenied"),
+            (400, ErrorKind::AccessDenied, "WinRMHttpError"),
+            (404, ErrorKind::TenantNotFound, "URLNotAvailable"),
+            (440, ErrorKind::TenantNotFound, "WinRMHttpError"),
+            (503, ErrorKind::Service, "CannotConnectWinRMService"),
+            (500, ErrorKind::Service, "WinRMHttpError"),
+            (418, ErrorKind::Protocol, "WinRMHttpError"),
+        ] {
+            let e = http(status, "text/html", "<html><style>b{}</style><b>Oh</b></html>");
+            assert_eq!((e.kind(), e.fact(fact::NATIVE_ID)), (kind, Some(id)), "{status}");
+            assert_eq!(e.fact(fact::HTTP_STATUS), Some(status.to_string().as_str()));
+        }
+        let e = http(401, "text/html", "");
+        assert_eq!(
+            e.fact(fact::NATIVE_MESSAGE),
+            Some(
+                "Connecting to remote server ps.outlook.com failed with the following error message : Access is denied. For more information, see the about_Remote_Troubleshooting Help topic."
+            )
+        );
+    }
+
+    #[test]
+    fn a_text_in_a_page_is_nearer_to_the_cause_than_its_status() {
+        let e = http(500, "text/html", "<p>[AuthZRequestId=77] The user \"a\" isn't assigned to any management roles.</p>");
+        assert_eq!((e.kind(), e.fact(fact::REQUEST_ID)), (ErrorKind::AccessDenied, Some("77")));
+        let e = http(500, "text/html", &format!("<p>{}", "x ".repeat(100_000)));
+        assert!(e.to_string().len() < 2 * MOST_TEXT && e.fact(fact::REQUEST_ID) == Some("header-id"));
+    }
+
+    #[test]
+    fn shell_and_command_are_told_apart() {
+        let of = |text: &str| Trouble::Fault(Fault { code: Some(SHELL_NOT_FOUND), message: text.into(), ..Fault::default() }, None);
+        let command = "The Windows Remote Shell received a request to perform an operation on a command identifier that does not exist.";
+        assert!(of("the shell was not found on the server").is_shell_gone() && !of(command).is_shell_gone() && of(command).is_command_gone());
+    }
+}

@@ -1,0 +1,271 @@
+//! Where requests go: the connection URI as Exchange wants it, and what a redirection may do to it.
+
+use crate::error::{Error, ErrorKind, Result, fact};
+use crate::transport::Options;
+use std::net::IpAddr;
+use url::{Host, Url};
+
+/// The partner endpoint of Microsoft's documentation.
+const PARTNER_ENDPOINT: &str = "https://ps.outlook.com/powershell-liveid";
+
+/// Microsoft's own domains that remote PowerShell is or was served from, in every cloud.
+const MICROSOFT: &[&str] = &["outlook.com", "office365.com", "office365.us", "outlook.cn", "office365.cn", "office.de"];
+
+const CONTEXT: &str = "open session";
+
+fn unusable(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidArgument, CONTEXT, detail)
+}
+
+/// The URI that the options ask for, as it goes on the wire.
+pub(super) fn first(options: &Options) -> Result<Url> {
+    let text = options.uri.as_deref().unwrap_or(PARTNER_ENDPOINT).trim_end_matches('/');
+    let url = Url::parse(text).map_err(|e| unusable(format!("the connection URI {text:?} is not a URI")).with_source(e))?;
+    check(&url, options)?;
+    if let Some(organization) = &options.organization {
+        match delegated_organization(&url) {
+            Some(other) if !other.eq_ignore_ascii_case(organization) => {
+                return Err(unusable(format!("the connection URI names the organization {other:?}, the options name {organization:?}")));
+            }
+            Some(_) => {}
+            None => return finish(append(&url, '&', &delegated(organization))?, options),
+        }
+    }
+    finish(url, options)
+}
+
+/// Whether requests with a password may go there at all.
+fn check(url: &Url, options: &Options) -> Result<()> {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(unusable("a connection URI must not hold a user name or password"));
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if options.allow_unencrypted => Ok(()),
+        "http" => Err(unusable("Basic over http would show the password to the network; use https, or allow unencrypted sessions")
+            .with_fact(fact::NATIVE_ID, "801")
+            .with_fact(fact::NATIVE_CODE, 801)
+            .with_fact(fact::NATIVE_MESSAGE, "Basic authentication is not supported over HTTP on Unix.")
+            .with_fact(fact::REMEDY, "Use an https URI, or -AllowUnencrypted where the network is your own.")),
+        other => Err(unusable(format!("the connection URI's scheme {other:?} is neither https nor http"))),
+    }
+}
+
+/// The URI with PSVersion, by which Exchange finds a server of the right version: joined with `;` where a query is there.
+fn finish(url: Url, options: &Options) -> Result<Url> {
+    if options.ps_version.is_empty() {
+        return Ok(url);
+    }
+    let wanted = format!("PSVersion={}", options.ps_version);
+    if parameters(&url).any(|p| p.eq_ignore_ascii_case(&wanted)) { Ok(url) } else { append(&url, ';', &wanted) }
+}
+
+fn append(url: &Url, joint: char, parameter: &str) -> Result<Url> {
+    let joint = if url.query().is_some_and(|q| !q.is_empty()) { joint } else { '?' };
+    let mut text = url.clone();
+    text.set_fragment(None);
+    let text = format!("{}{joint}{parameter}", text.as_str().trim_end_matches('?'));
+    Url::parse(&text).map_err(|e| unusable("the connection URI cannot be completed").with_source(e))
+}
+
+fn delegated(organization: &str) -> String {
+    let value: String = url::form_urlencoded::byte_serialize(organization.as_bytes()).collect();
+    format!("DelegatedOrg={value}")
+}
+
+/// The parameters of a query, which Exchange joins with `&`, with `;` and with the `&amp;` of a page it was copied from.
+fn parameters(url: &Url) -> impl Iterator<Item = &str> {
+    url.query().unwrap_or_default().split([';', '&']).map(|p| p.strip_prefix("amp;").unwrap_or(p))
+}
+
+/// The organization a URI asks for.
+pub(super) fn delegated_organization(url: &Url) -> Option<String> {
+    const NAME: &str = "DelegatedOrg=";
+    let value = parameters(url).find_map(|p| p.get(..NAME.len()).filter(|n| n.eq_ignore_ascii_case(NAME)).map(|_| &p[NAME.len()..]))?;
+    let decoded = url::form_urlencoded::parse(format!("v={value}").as_bytes()).next().map(|(_, v)| v.into_owned());
+    decoded.filter(|v| !v.is_empty())
+}
+
+/// What a:To names: the URI with its port, as Windows writes it.
+pub(super) fn with_port(url: &Url) -> String {
+    match (url.host(), url.port_or_known_default()) {
+        (Some(host), Some(port)) => {
+            let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
+            format!("{}://{host}:{port}{}{query}", url.scheme(), url.path())
+        }
+        _ => url.to_string(),
+    }
+}
+
+/// The URI that a redirection from `from` leads to; an error where it must not be followed.
+pub(super) fn redirected(from: &Url, location: &str, options: &Options) -> Result<Url> {
+    let text = location.trim().replace("&amp;", "&");
+    let host = from.host_str().unwrap_or_default();
+    let bad = || {
+        Error::new(ErrorKind::Protocol, CONTEXT, "the server redirects to something that is not a URI")
+            .with_fact(fact::NATIVE_ID, "RedirectLocationInvalid")
+            .with_fact(fact::NATIVE_CODE, -2144108105_i32)
+            .with_fact(
+                fact::NATIVE_MESSAGE,
+                format!(
+                    "The destination \"{host}\" requested the connection to be redirected to \"{text}\". However \"{text}\" is not a well formatted URI."
+                ),
+            )
+            .with_fact(fact::REDIRECT_LOCATION, &text)
+    };
+    let target = Url::parse(text.trim_end_matches('/')).map_err(|_| bad())?;
+    if !matches!(target.scheme(), "http" | "https") || target.host().is_none() || !target.username().is_empty() || target.password().is_some() {
+        return Err(bad());
+    }
+    if !may_follow(from, &target, options) {
+        return Err(Error::new(ErrorKind::Redirected, CONTEXT, "the server redirects to where the credential must not be sent")
+            .with_fact(fact::REDIRECT_LOCATION, &text)
+            .with_fact(
+                fact::REMEDY,
+                "If you trust that server, name its domain among the allowed redirection hosts; a redirection to http is never followed.",
+            ));
+    }
+    let target = match delegated_organization(from) {
+        Some(organization) if delegated_organization(&target).is_none() => append(&target, '&', &delegated(&organization))?,
+        _ => target,
+    };
+    finish(target, options)
+}
+
+fn may_follow(from: &Url, to: &Url, options: &Options) -> bool {
+    let loopback = is_loopback(from) && is_loopback(to);
+    if to.scheme() != "https" {
+        // Only for a server on this very machine, such as the simulated tenant.
+        return from.scheme() == "http" && loopback && options.allow_unencrypted;
+    }
+    let (Some(Host::Domain(a)), Some(Host::Domain(b))) = (from.host(), to.host()) else {
+        return loopback || from.host() == to.host();
+    };
+    let (a, b) = (a.trim_end_matches('.').to_ascii_lowercase(), b.trim_end_matches('.').to_ascii_lowercase());
+    loopback
+        || a == b
+        || registrable(&a).is_some_and(|d| within(&b, d))
+        || MICROSOFT.iter().any(|d| within(&b, d))
+        || options.redirect_hosts.iter().any(|d| within(&b, d))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+fn within(host: &str, domain: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// The domain that one owner registered: the last two labels, or three under the likes of co.uk. Without the public
+/// suffix list this errs to the narrow side for country codes and to the wide side for hosting domains.
+fn registrable(host: &str) -> Option<&str> {
+    const GENERIC: &[&str] = &["ac", "co", "com", "edu", "gob", "gov", "gv", "go", "mil", "ne", "net", "nom", "or", "org", "sch"];
+    let labels: Vec<&str> = host.rsplit('.').collect();
+    let count = match labels.as_slice() {
+        [top, second, ..] if top.len() == 2 && (GENERIC.contains(second) || second.len() == 2) => 3,
+        [_, _, ..] => 2,
+        _ => return None,
+    };
+    (labels.len() >= count).then(|| {
+        let length = labels[..count].iter().map(|l| l.len()).sum::<usize>() + count - 1;
+        &host[host.len() - length..]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(settings: &[(&str, &str)]) -> Options {
+        let mut o = Options::new();
+        o.set("ps_version", "5.1").unwrap();
+        for (k, v) in settings {
+            o.set(k, v).unwrap();
+        }
+        o
+    }
+
+    fn first_of(settings: &[(&str, &str)]) -> String {
+        first(&options(settings)).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_first_uri_holds_organization_and_version() {
+        assert_eq!(first_of(&[]), "https://ps.outlook.com/powershell-liveid?PSVersion=5.1");
+        assert_eq!(first_of(&[("organization", "a.com")]), "https://ps.outlook.com/powershell-liveid?DelegatedOrg=a.com;PSVersion=5.1");
+        assert_eq!(first_of(&[("uri", "https://h/p/"), ("ps_version", "")]), "https://h/p");
+        assert_eq!(
+            first_of(&[("uri", "https://h/p?email=SystemMailbox{bb558c35}@d&amp;X=1"), ("organization", "a.com")]),
+            "https://h/p?email=SystemMailbox{bb558c35}@d&amp;X=1&DelegatedOrg=a.com;PSVersion=5.1"
+        );
+        assert_eq!(
+            first_of(&[("uri", "https://h/p?X=1&amp;delegatedorg=A.com;PSVersion=5.1"), ("organization", "a.com")]),
+            "https://h/p?X=1&amp;delegatedorg=A.com;PSVersion=5.1"
+        );
+    }
+
+    #[test]
+    fn unusable_uris_are_refused_before_anything_is_sent() {
+        for settings in [
+            &[("uri", "not a uri")][..],
+            &[("uri", "ftp://h/p")],
+            &[("uri", "http://h/p")],
+            &[("uri", "https://u:p@h/p")],
+            &[("uri", "https://h/p?DelegatedOrg=b.com"), ("organization", "a.com")],
+        ] {
+            assert_eq!(first(&options(settings)).unwrap_err().kind(), ErrorKind::InvalidArgument, "{settings:?}");
+        }
+        assert!(first(&options(&[("uri", "http://h/p"), ("allow_unencrypted", "true")])).is_ok());
+    }
+
+    #[test]
+    fn a_redirection_keeps_organization_and_version() {
+        let o = options(&[("organization", "a.com")]);
+        let from = first(&o).unwrap();
+        for (location, target) in [
+            ("https://pod51043psh.outlook.com/powershell-liveid?PSVersion=5.1 ", "https://pod51043psh.outlook.com/powershell-liveid?PSVersion=5.1&DelegatedOrg=a.com"),
+            (" https://x.outlook.com/P?DelegatedOrg=a.com&amp;B=true;PSVersion=4.0", "https://x.outlook.com/P?DelegatedOrg=a.com&B=true;PSVersion=4.0;PSVersion=5.1"),
+            ("https://x.outlook.com/P/", "https://x.outlook.com/P?DelegatedOrg=a.com;PSVersion=5.1"),
+        ] {
+            assert_eq!(redirected(&from, location, &o).unwrap().as_str(), target);
+        }
+    }
+
+    #[test]
+    fn a_credential_goes_only_to_hosts_that_may_have_it() {
+        let o = options(&[("allow_unencrypted", "true"), ("redirect_hosts", "trusted.example")]);
+        let follows = |from: &str, to: &str| redirected(&Url::parse(from).unwrap(), to, &o).map_err(|e| e.kind());
+        for (from, to) in [
+            ("https://mail.contoso.com/p", "https://b.contoso.com/p"),
+            ("https://mail.contoso.co.uk/p", "https://b.contoso.co.uk/p"),
+            ("https://mail.contoso.com/p", "https://eur.ps.outlook.com/p"),
+            ("https://mail.contoso.com/p", "https://x.trusted.example/p"),
+            ("https://10.0.0.1/p", "https://10.0.0.1:8443/p"),
+            ("http://127.0.0.1:80/p", "http://127.0.0.1:81/p"),
+            ("http://mail.contoso.com/p", "https://mail.contoso.com/p"),
+        ] {
+            assert!(follows(from, to).is_ok(), "{from} -> {to}");
+        }
+        for (from, to) in [
+            ("https://mail.contoso.com/p", "https://evil.com/p"),
+            ("https://mail.contoso.com/p", "https://evilcontoso.com/p"),
+            ("https://mail.contoso.co.uk/p", "https://evil.co.uk/p"),
+            ("https://mail.contoso.com/p", "https://outlook.com.evil.com/p"),
+            ("https://mail.contoso.com/p", "http://mail.contoso.com/p"),
+            ("http://mail.contoso.com/p", "http://mail.contoso.com/p"),
+            ("https://127.0.0.1/p", "http://127.0.0.1/p"),
+            ("https://10.0.0.1/p", "https://10.0.0.2/p"),
+        ] {
+            assert_eq!(follows(from, to), Err(ErrorKind::Redirected), "{from} -> {to}");
+        }
+        for to in ["", "powershell", "/powershell", "https://u:p@mail.contoso.com/p", "file:///etc"] {
+            assert_eq!(follows("https://mail.contoso.com/p", to), Err(ErrorKind::Protocol), "{to}");
+        }
+    }
+}
