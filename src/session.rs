@@ -1,15 +1,17 @@
 //! One tenant: connect, invoke, disconnect; deadlines, cancellation, the session budget.
 
 mod invocation;
-mod text_list;
 
-pub use crate::transport::{Command, HostCallHead, Options, Record, RecordKind};
-pub use invocation::{Invocation, Next, Stopper};
-pub use text_list::TextList;
+pub use crate::transport::{COLLECTED_BYTES, Command, HostCallHead, Options, Record, RecordKind, State, TextList};
+pub use invocation::{Invocation, Next};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime;
 use crate::secret::Secret;
-use std::time::Duration;
+use crate::transport::{Channel, Road, Turn, Turns, lock};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// Whether a wait came to its end. A wait of [`Duration::MAX`] is for ever, one of zero only looks.
@@ -19,19 +21,6 @@ pub enum Wait<T = ()> {
     Ready(T),
     /// The time was up.
     Pending,
-}
-
-/// The state of a session, by the numbers of PowerShell's RunspaceState.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(i32)]
-#[allow(missing_docs, reason = "the names are PowerShell's")]
-pub enum State {
-    BeforeOpen = 0,
-    Opening = 1,
-    Opened = 2,
-    Closed = 3,
-    Closing = 4,
-    Broken = 5,
 }
 
 /// Whether a session runs a command, by the numbers of PowerShell's RunspaceAvailability.
@@ -47,139 +36,343 @@ pub enum Availability {
 
 /// A way to end a connect from another thread. Clones are the same cancel.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel {}
+pub struct Cancel(Arc<watch::Sender<bool>>);
 
 impl Cancel {
     /// Not triggered.
     pub fn new() -> Self {
         Self::default()
     }
+
     /// Ends what it was given to, now or when it begins.
     pub fn trigger(&self) {
-        todo!()
+        self.0.send_replace(true);
     }
+
     /// Whether it was triggered.
     pub fn is_triggered(&self) -> bool {
-        todo!()
+        *self.0.borrow()
+    }
+
+    async fn triggered(&self) {
+        // The sender is `self`, so that this cannot fail.
+        let _ = self.0.subscribe().wait_for(|t| *t).await;
     }
 }
 
 /// A session on one tenant. Clones are the same session; the last one dropped closes it in the background.
 /// Every call may come from any thread, several at once.
 #[derive(Debug, Clone)]
-pub struct Session {}
+pub struct Session(Arc<Handle>);
+
+/// What the clones of a session share; the background task has only the core, so that it does not keep itself alive.
+#[derive(Debug)]
+struct Handle(Arc<Core>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[derive(Debug)]
+struct Core {
+    id: Uuid,
+    options: Options,
+    organization: Option<String>,
+    road: Arc<Road>,
+    turns: Arc<Turns>,
+    close: watch::Sender<bool>,
+    /// Nothing of the session is left at the server, as far as it can be helped.
+    ended: watch::Sender<bool>,
+}
+
+/// The sessions of this process that may have something at a server.
+static SESSIONS: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
 
 impl Session {
-    /// Begins to open a session; never waits for the network. What becomes of it: [`Session::wait`].
+    /// Begins to open a session; never waits for the network. What becomes of it: [`Session::wait`]. An error at once
+    /// where the options can lead nowhere.
     pub fn open(options: &Options) -> Result<Self> {
-        let _ = options;
-        todo!()
+        let id = Uuid::new_v4();
+        let road = Arc::new(Road::new(id, options)?);
+        let core = Arc::new(Core {
+            id,
+            options: options.clone(),
+            organization: road.organization(),
+            road,
+            turns: Turns::new(),
+            close: watch::Sender::new(false),
+            ended: watch::Sender::new(false),
+        });
+        {
+            let mut sessions = lock(&SESSIONS);
+            sessions.retain(|s| s.strong_count() > 0);
+            sessions.push(Arc::downgrade(&core));
+        }
+        let session = Self(Arc::new(Handle(Arc::clone(&core))));
+        runtime::spawn(live(core))?;
+        Ok(session)
     }
 
     /// Opens a session and waits for it, at most for the open timeout. Where that fails, or is cancelled, a shell that
     /// may have come to be is deleted in the background.
     pub fn connect(options: &Options, cancel: Option<&Cancel>) -> Result<Self> {
-        let _ = (options, cancel);
-        todo!()
+        let session = Self::open(options)?;
+        let result = runtime::wait(
+            async {
+                match cancel {
+                    Some(cancel) => tokio::select! {
+                        biased;
+                        () = cancel.triggered() => Err(Error::new(ErrorKind::Cancelled, "open session", "it was cancelled")),
+                        result = session.opened() => result,
+                    },
+                    None => session.opened().await,
+                }
+            },
+            Duration::MAX,
+        );
+        result.unwrap_or(Ok(()))?;
+        Ok(session)
     }
 
-    /// Waits until the session is open. The error of the open is given again at every call.
+    async fn opened(&self) -> Result<()> {
+        let status = &self.core().road.status;
+        let mut state = status.watch();
+        let _ = state.wait_for(|s| !matches!(s, State::BeforeOpen | State::Opening)).await;
+        match status.state() {
+            State::Opened => Ok(()),
+            _ => Err(status.failure().unwrap_or_else(|| status.why("open session"))),
+        }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.0.0
+    }
+
+    /// Waits until the session is open. The error of the open is given again at every call, and so is the error by which
+    /// an open session was lost.
     pub fn wait(&self, wait: Duration) -> Result<Wait> {
-        let _ = wait;
-        todo!()
+        match runtime::wait(self.opened(), wait) {
+            Some(result) => result.map(Wait::Ready),
+            None => Ok(Wait::Pending),
+        }
     }
 
     /// Closes the session, stopping what runs, also where it is opening, busy or broken. What the server says to that is
     /// of no consequence: after the cancel timeout at the latest the session is closed here.
     pub fn disconnect(&self, wait: Duration) -> Result<Wait> {
-        let _ = wait;
-        todo!()
+        let core = self.core();
+        core.close();
+        Ok(if runtime::wait(core.wait_end(), wait).is_some() { Wait::Ready(()) } else { Wait::Pending })
     }
 
     /// Texts for the user so far: one for each redirection.
     pub fn warnings(&self) -> &TextList {
-        todo!()
+        &self.core().road.status.warnings
     }
 
     /// The URI now talked to, and before it those that redirected: the last is the present one.
     pub fn uris(&self) -> &TextList {
-        todo!()
+        &self.core().road.status.uris
     }
 
     /// The URI now talked to.
     pub fn uri(&self) -> &str {
-        todo!()
+        self.uris().last().and_then(|u| u.to_str().ok()).unwrap_or_default()
     }
 
     /// The runspace pool's id.
     pub fn id(&self) -> Uuid {
-        todo!()
+        self.core().id
     }
 
     /// The host of the first URI.
     pub fn computer_name(&self) -> &str {
-        todo!()
+        self.core().road.host()
     }
 
     /// The delegated organization, if one was asked for.
     pub fn organization(&self) -> Option<&str> {
-        todo!()
+        self.core().organization.as_deref()
     }
 
     /// The configuration's name without its prefix.
     pub fn configuration_name(&self) -> &str {
-        todo!()
+        &self.core().options.configuration_name
     }
 
     /// APPLICATION_PRIVATE_DATA as one CLIXML document, once it came.
     pub fn private_data(&self) -> Option<&str> {
-        todo!()
+        self.core().road.status.private_data.get().map(String::as_str)
     }
 
     /// The state now.
     pub fn state(&self) -> State {
-        todo!()
+        self.core().road.status.state()
     }
 
     /// Whether a command runs now.
     pub fn availability(&self) -> Availability {
-        todo!()
+        match self.state() {
+            State::Opened if self.core().turns.is_busy() => Availability::Busy,
+            State::Opened => Availability::Available,
+            _ => Availability::None,
+        }
     }
 
     /// After how long unused the server closes the session, once the server told it.
     pub fn idle_timeout(&self) -> Option<Duration> {
-        todo!()
+        self.core().road.status.idle_timeout.get().copied()
     }
 
     /// Exchanges the session key (MS-PSRP 2.2.2.3) unless it is there.
     pub fn exchange_key(&self, wait: Duration) -> Result<Wait> {
-        let _ = wait;
-        todo!()
+        let core = self.core();
+        let mut ready = core.road.key_ready();
+        if *ready.borrow() {
+            return Ok(Wait::Ready(()));
+        }
+        core.must_be_open("exchange session key")?;
+        let road = Arc::clone(&core.road);
+        runtime::spawn(async move {
+            // A key that was asked for and did not go out will never come: that session is of no use.
+            if let Err(error) = road.request_key().await {
+                road.status.fail(error);
+            }
+        })?;
+        let waited = runtime::wait(
+            async {
+                tokio::select! {
+                    biased;
+                    _ = ready.wait_for(|r| *r) => Ok(()),
+                    error = core.road.status.over("exchange session key") => Err(error),
+                }
+            },
+            wait,
+        );
+        match waited {
+            Some(result) => result.map(Wait::Ready),
+            None => Ok(Wait::Pending),
+        }
     }
 
     /// Text as the content of an `<SS>` element. Needs the session key.
     pub fn protect(&self, text: &Secret<String>) -> Result<String> {
-        let _ = text;
-        todo!()
+        self.core().road.with_key(|key| key.protect(text))
     }
 
     /// The text of an `<SS>` element's content. Needs the session key.
     pub fn unprotect(&self, encrypted: &str) -> Result<Secret<String>> {
-        let _ = encrypted;
-        todo!()
+        self.core().road.with_key(|key| key.unprotect(encrypted))?
     }
 
-    /// Begins to run a command; never waits for the network. `InvalidState` where the session is not open. A session runs
-    /// one command at a time: where an earlier one has not ended, the new one waits its turn at the server, and the
-    /// earlier one's records are collected meanwhile, so that a command may be invoked while those of another are read.
+    /// Begins to run a command; never waits for the network. `InvalidState` where the session is not open.
+    ///
+    /// A session runs one command at a time. Where an earlier one has not ended, the new one waits its turn, and the
+    /// earlier one's records are collected meanwhile (up to [`COLLECTED_BYTES`]), so that a command may be invoked while
+    /// those of another are read; PowerShell's own client nests the two at the server. Where the earlier one needs its
+    /// caller before it can go on (more input, the answer to a host call), the wait might be for ever, and the new command
+    /// fails with `InvalidState` instead, from here or from [`Invocation::next`]; nothing of it was sent then.
     pub fn invoke(&self, command: &Command) -> Result<Invocation> {
-        let _ = command;
-        todo!()
+        let core = Arc::clone(self.core());
+        core.must_be_open("invoke")?;
+        let work = command.work()?;
+        let takes_input = command.takes_input();
+        let mut turn = core.turns.ask();
+        if let Some(error) = turn.is_blocked() {
+            runtime::spawn(turn.leave())?;
+            return Err(error);
+        }
+        let (channel, intake) = Channel::new(takes_input, Arc::clone(&core.turns));
+        let invocation = Invocation::new(self.clone(), Arc::clone(&channel), takes_input);
+        runtime::spawn(async move {
+            match core.turn_comes(&mut turn, &channel).await {
+                Ok(()) => core.road.invoke(work, &channel, intake).await,
+                Err(error) => channel.finish(Err(error)),
+            }
+            turn.leave().await;
+        })?;
+        Ok(invocation)
     }
 }
 
-/// Closes every session of this process, for all time waits counted together. New sessions can be opened afterwards.
+impl Core {
+    fn close(&self) {
+        self.close.send_replace(true);
+        self.road.status.set(if *self.ended.borrow() { State::Closed } else { State::Closing });
+    }
+
+    async fn wait_end(&self) {
+        // The sender is `self`, so that this cannot fail.
+        let _ = self.ended.subscribe().wait_for(|e| *e).await;
+        self.road.status.set(State::Closed);
+    }
+
+    fn must_be_open(&self, context: &'static str) -> Result<()> {
+        match self.road.status.state() {
+            State::Opened => Ok(()),
+            state => {
+                let text = format!("the session is {state:?}, and must be Opened");
+                let error = Error::new(ErrorKind::InvalidState, context, text);
+                Err(match self.road.status.failure() {
+                    Some(why) => error.with_source(why),
+                    None => error,
+                })
+            }
+        }
+    }
+
+    async fn turn_comes(&self, turn: &mut Turn, channel: &Channel) -> Result<()> {
+        tokio::select! {
+            biased;
+            error = self.road.status.over("invoke") => Err(error),
+            () = channel.stopped() => Err(Error::new(ErrorKind::Cancelled, "invoke", "the command was stopped before it was sent")),
+            result = turn.come() => result,
+        }
+    }
+}
+
+/// A session's life, from the first byte sent until nothing of it is left at the server.
+async fn live(core: Arc<Core>) {
+    let road = &core.road;
+    let mut close = core.close.subscribe();
+    let closing = || Error::new(ErrorKind::Cancelled, "open session", "the session was closed while it opened");
+    let opened = tokio::select! {
+        biased;
+        _ = close.wait_for(|c| *c) => Err(closing()),
+        opened = road.open() => opened,
+    };
+    match opened {
+        Ok(reader) => {
+            road.status.set(State::Opened);
+            let lost = tokio::select! {
+                biased;
+                _ = close.wait_for(|c| *c) => None,
+                error = reader.run() => Some(error),
+                error = road.status.over("receive from session") => Some(error),
+            };
+            if let Some(error) = lost {
+                road.status.fail(error);
+            }
+        }
+        Err(error) => road.status.fail(error),
+    }
+    // What the server says to the Delete is of no consequence: it ends the shell by itself after a time without use.
+    let _ = road.delete().await;
+    core.ended.send_replace(true);
+}
+
+/// Closes every session of this process and waits until all are closed. New sessions can be opened afterwards.
 pub fn shutdown(wait: Duration) -> Result<Wait> {
-    let _ = wait;
-    todo!()
+    let deadline = Instant::now().checked_add(wait);
+    let sessions: Vec<Arc<Core>> = lock(&SESSIONS).iter().filter_map(Weak::upgrade).collect();
+    sessions.iter().for_each(|s| s.close());
+    for session in sessions {
+        let left = deadline.map_or(Duration::MAX, |d| d.saturating_duration_since(Instant::now()));
+        if runtime::wait(session.wait_end(), left).is_none() {
+            return Ok(Wait::Pending);
+        }
+    }
+    Ok(Wait::Ready(()))
 }

@@ -101,7 +101,10 @@ impl Trouble {
                 let text = if text.is_empty() { format!("fault {}", fault.subcode) } else { text };
                 let mut error = cause.error(phase, host, &text);
                 if let Some(code) = fault.code {
-                    error = error.with_fact(fact::FAULT_CODE, code).with_fact(fact::NATIVE_ID, code as i32).with_fact(fact::NATIVE_CODE, code as i32);
+                    error = error
+                        .with_fact(fact::FAULT_CODE, code)
+                        .with_fact(fact::NATIVE_ID, code as i32)
+                        .with_fact(fact::NATIVE_CODE, code as i32);
                 }
                 with_id(error, &text, request_id)
             }
@@ -111,7 +114,9 @@ impl Trouble {
                 let text = match cause.text {
                     Some(text) => text.to_owned(),
                     None if cause.matched => body.clone(),
-                    None => format!("The WinRM client received an HTTP status code of {} from the remote WS-Management service.", reply.status),
+                    None => {
+                        format!("The WinRM client received an HTTP status code of {} from the remote WS-Management service.", reply.status)
+                    }
                 };
                 let mut error = cause.error(phase, host, &text).with_fact(fact::HTTP_STATUS, reply.status);
                 if let Some(wait) = reply.retry_after {
@@ -174,7 +179,8 @@ pub(super) fn redirected(location: &str, host: &str) -> Error {
 /// A failure below the service, with the identities that the native cmdlets have for it.
 fn road(error: Error, phase: Phase, host: &str) -> Error {
     let kind = error.kind();
-    let unresolved = kind == ErrorKind::Connect && causes(&error).any(|c| c.contains("dns") || c.contains("resolve") || c.contains("lookup"));
+    let unresolved =
+        kind == ErrorKind::Connect && causes(&error).any(|c| c.contains("dns") || c.contains("resolve") || c.contains("lookup"));
     let (id, code, text, remedy) = match kind {
         ErrorKind::Connect if unresolved => (
             "ComputerNotFound",
@@ -209,8 +215,13 @@ fn road(error: Error, phase: Phase, host: &str) -> Error {
         _ => return error,
     };
     let message = phase.native(host, &text);
-    let remedy = if phase == Phase::Open && kind == ErrorKind::Timeout { "Try again, or allow more time to open the session." } else { remedy };
-    error.with_fact(fact::NATIVE_ID, id).with_fact(fact::NATIVE_CODE, code).with_fact(fact::NATIVE_MESSAGE, message).with_fact(fact::REMEDY, remedy)
+    let remedy =
+        if phase == Phase::Open && kind == ErrorKind::Timeout { "Try again, or allow more time to open the session." } else { remedy };
+    error
+        .with_fact(fact::NATIVE_ID, id)
+        .with_fact(fact::NATIVE_CODE, code)
+        .with_fact(fact::NATIVE_MESSAGE, message)
+        .with_fact(fact::REMEDY, remedy)
 }
 
 fn causes(error: &Error) -> impl Iterator<Item = String> {
@@ -243,7 +254,8 @@ struct Line(&'static [Sign], ErrorKind, Option<(&'static str, i32)>, Option<&'st
 
 use Sign::{Code, Status, Text};
 
-const CLOSE_ONE: &str = "Close a session that is no longer needed and try again; one that was abandoned counts until its idle time-out, 15 minutes.";
+const CLOSE_ONE: &str =
+    "Close a session that is no longer needed and try again; one that was abandoned counts until its idle time-out, 15 minutes.";
 const SLOWER: &str = "Wait as long as the service asks, and send requests at a slower rate.";
 
 /// The first line of which any sign is there wins. Texts come first: they are nearer to the cause than the codes and
@@ -274,9 +286,17 @@ const TABLE: &[Line] = &[
         ErrorKind::AccessDenied,
         None,
         None,
-        Some("Check that the customer granted this partner account a delegated administration role, and that the organization's name is right."),
+        Some(
+            "Check that the customer granted this partner account a delegated administration role, and that the organization's name is right.",
+        ),
     ),
-    Line(&[Text(&["AuthZ-AuthorizationException"])], ErrorKind::AccessDenied, None, None, Some("Check that the account may use remote PowerShell in this organization.")),
+    Line(
+        &[Text(&["AuthZ-AuthorizationException"])],
+        ErrorKind::AccessDenied,
+        None,
+        None,
+        Some("Check that the account may use remote PowerShell in this organization."),
+    ),
     Line(
         &[Text(&["WSMan-InvalidShellID"]), Text(&["the shell was not found on the server"])],
         ErrorKind::Disconnected,
@@ -291,7 +311,13 @@ const TABLE: &[Line] = &[
         None,
         Some("The server gave up the command before its end: look whether it took effect."),
     ),
-    Line(&[Code(SHELL_NOT_FOUND)], ErrorKind::Disconnected, Some(("CannotConnectTargetSessionDoesNotExist", -2144108453)), None, Some("Connect again.")),
+    Line(
+        &[Code(SHELL_NOT_FOUND)],
+        ErrorKind::Disconnected,
+        Some(("CannotConnectTargetSessionDoesNotExist", -2144108453)),
+        None,
+        Some("Connect again."),
+    ),
     Line(
         &[Code(0x8033_803B)],
         ErrorKind::TenantNotFound,
@@ -343,7 +369,9 @@ const TABLE: &[Line] = &[
         ErrorKind::AccessDenied,
         Some(("WinRMHttpError", -2144108176)),
         Some("Bad Request"),
-        Some("Ask an administrator whether the account is enabled for remote PowerShell: Set-User <account> -RemotePowerShellEnabled $true."),
+        Some(
+            "Ask an administrator whether the account is enabled for remote PowerShell: Set-User <account> -RemotePowerShellEnabled $true.",
+        ),
     ),
     Line(
         &[Status(404)],
@@ -402,7 +430,8 @@ impl Cause {
     }
 
     fn error(self, phase: Phase, host: &str, text: &str) -> Error {
-        let mut error = Error::new(self.kind, phase.context(), format!("{host} answers: {text}")).with_fact(fact::NATIVE_MESSAGE, phase.native(host, text));
+        let mut error = Error::new(self.kind, phase.context(), format!("{host} answers: {text}"))
+            .with_fact(fact::NATIVE_MESSAGE, phase.native(host, text));
         if let Some(id) = self.native_id {
             error = error.with_fact(fact::NATIVE_ID, id);
         }
@@ -458,7 +487,8 @@ fn bounded(text: &str) -> String {
 fn readable(reply: &HttpResponse) -> String {
     const MOST_BODY: usize = 64 * 1024;
     let body = String::from_utf8_lossy(&reply.body[..reply.body.len().min(MOST_BODY)]);
-    let markup = reply.content_type.as_deref().is_some_and(|t| t.contains("html") || t.contains("xml")) || body.trim_start().starts_with('<');
+    let markup =
+        reply.content_type.as_deref().is_some_and(|t| t.contains("html") || t.contains("xml")) || body.trim_start().starts_with('<');
     if !markup {
         return bounded(&body);
     }
@@ -479,7 +509,13 @@ fn readable(reply: &HttpResponse) -> String {
         }
     }
     out.push_str(rest);
-    let plain = out.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&");
+    let plain = out
+        .replace("&nbsp;", " ")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&amp;", "&");
     bounded(&plain)
 }
 
@@ -523,7 +559,11 @@ mod tests {
         let spoken = "[AuthZRequestId=1f2e][FailureCategory=AuthZ-AuthorizationException] Fail to create a runspace because you have exceeded the maximum number of connections allowed : 3 for the policy party : MaxConcurrency.";
         let e = psrp_failure(spoken, Phase::Receive, "h", None);
         assert_eq!((e.kind(), e.fact(fact::REQUEST_ID)), (ErrorKind::Quota, Some("1f2e")));
-        assert!(e.fact(fact::NATIVE_MESSAGE).unwrap().starts_with("Processing data from remote server h failed with the following error message: [AuthZ"));
+        assert!(
+            e.fact(fact::NATIVE_MESSAGE)
+                .unwrap()
+                .starts_with("Processing data from remote server h failed with the following error message: [AuthZ")
+        );
         let e = fault(2150859173, "This user is allowed a maximum number of 3 concurrent shells, which has been exceeded.");
         assert_eq!((e.kind(), e.fact(fact::NATIVE_ID)), (ErrorKind::Quota, Some("-2144108123")));
         assert_eq!(e.fact(fact::TENANT), Some("a.com"));
@@ -573,6 +613,8 @@ mod tests {
     fn shell_and_command_are_told_apart() {
         let of = |text: &str| Trouble::Fault(Fault { code: Some(SHELL_NOT_FOUND), message: text.into(), ..Fault::default() }, None);
         let command = "The Windows Remote Shell received a request to perform an operation on a command identifier that does not exist.";
-        assert!(of("the shell was not found on the server").is_shell_gone() && !of(command).is_shell_gone() && of(command).is_command_gone());
+        assert!(
+            of("the shell was not found on the server").is_shell_gone() && !of(command).is_shell_gone() && of(command).is_command_gone()
+        );
     }
 }

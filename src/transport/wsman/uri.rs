@@ -114,7 +114,11 @@ pub(super) fn redirected(from: &Url, location: &str, options: &Options) -> Resul
             .with_fact(fact::REDIRECT_LOCATION, &text)
     };
     let target = Url::parse(text.trim_end_matches('/')).map_err(|_| bad())?;
-    if !matches!(target.scheme(), "http" | "https") || target.host().is_none() || !target.username().is_empty() || target.password().is_some() {
+    if !matches!(target.scheme(), "http" | "https")
+        || target.host().is_none()
+        || !target.username().is_empty()
+        || target.password().is_some()
+    {
         return Err(bad());
     }
     if !may_follow(from, &target, options) {
@@ -229,8 +233,14 @@ mod tests {
         let o = options(&[("organization", "a.com")]);
         let from = first(&o).unwrap();
         for (location, target) in [
-            ("https://pod51043psh.outlook.com/powershell-liveid?PSVersion=5.1 ", "https://pod51043psh.outlook.com/powershell-liveid?PSVersion=5.1&DelegatedOrg=a.com"),
-            (" https://x.outlook.com/P?DelegatedOrg=a.com&amp;B=true;PSVersion=4.0", "https://x.outlook.com/P?DelegatedOrg=a.com&B=true;PSVersion=4.0;PSVersion=5.1"),
+            (
+                "https://pod51043psh.outlook.com/powershell-liveid?PSVersion=5.1 ",
+                "https://pod51043psh.outlook.com/powershell-liveid?PSVersion=5.1&DelegatedOrg=a.com",
+            ),
+            (
+                " https://x.outlook.com/P?DelegatedOrg=a.com&amp;B=true;PSVersion=4.0",
+                "https://x.outlook.com/P?DelegatedOrg=a.com&B=true;PSVersion=4.0;PSVersion=5.1",
+            ),
             ("https://x.outlook.com/P/", "https://x.outlook.com/P?DelegatedOrg=a.com;PSVersion=5.1"),
         ] {
             assert_eq!(redirected(&from, location, &o).unwrap().as_str(), target);

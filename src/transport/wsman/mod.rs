@@ -1,0 +1,278 @@
+//! WS-Management: runs psrp over soap over http. One shell is one runspace pool is one session (MS-PSRP 3.1.5.3).
+
+mod faults;
+mod host;
+mod invoke;
+mod open;
+mod receive;
+mod uri;
+
+use super::http::{Authorization, HttpClient, HttpOptions, Proxy};
+use super::soap::{self, Request, RequestEnvelope, Response};
+use super::{Channel, Options, Status, lock};
+use crate::error::{Error, ErrorKind, Result, fact};
+use crate::psrp::{ClientPool, HostInfo, PoolConfig};
+use bytes::Bytes;
+use faults::{Phase, Trouble};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use url::Url;
+use uuid::Uuid;
+
+/// MaxEnvelopeSize that every server takes, and the one of those that speak protocol 2.2 or later.
+const SMALL_ENVELOPE: usize = 153_600;
+const LARGE_ENVELOPE: usize = 512_000;
+
+/// Bytes of an envelope that are not payload: far more than the longest header of ours.
+const ENVELOPE_OVERHEAD: usize = 4096;
+
+/// A reply may come this much later than the OperationTimeout that the server was given.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What fits an envelope once it stands there in base64.
+const fn payload(envelope: usize) -> usize {
+    (envelope - ENVELOPE_OVERHEAD) / 4 * 3
+}
+
+/// The road to one shell.
+pub(crate) struct Road {
+    options: Options,
+    http: HttpClient,
+    target: Mutex<Target>,
+    host: String,
+    resource_uri: String,
+    session_id: String,
+    envelope: AtomicUsize,
+    pool: Mutex<ClientPool>,
+    key: watch::Sender<bool>,
+    /// What goes to the pool's own streams keeps its order.
+    pool_sends: AsyncMutex<()>,
+    /// A Create went out that may have left a shell.
+    may_exist: AtomicBool,
+    /// The command that runs now, for the pool's host calls.
+    running: Mutex<Option<Arc<Channel>>>,
+    pub(crate) status: Status,
+}
+
+#[derive(Debug, Clone)]
+struct Target {
+    url: Url,
+    to: String,
+    shell_id: String,
+}
+
+impl Target {
+    fn new(url: Url, shell_id: String) -> Self {
+        Self { to: uri::with_port(&url), url, shell_id }
+    }
+}
+
+fn upper(id: Uuid) -> String {
+    id.hyphenated().to_string().to_uppercase()
+}
+
+impl Road {
+    /// Nothing is sent yet. An error where the options can lead nowhere.
+    pub(crate) fn new(id: Uuid, options: &Options) -> Result<Self> {
+        let url = uri::first(options)?;
+        let http = HttpClient::new(&http_options(options)?)?;
+        if let Some(user) = &options.user {
+            let password = options.password.clone().unwrap_or_default();
+            http.set_authorization(Some(&Authorization::Basic { user: user.clone(), password }));
+        }
+        let pool = ClientPool::new(PoolConfig {
+            id,
+            min_runspaces: 1,
+            max_runspaces: 1,
+            host: HostInfo {
+                is_host_null: !options.interactive,
+                is_host_ui_null: !options.interactive,
+                // The server takes the console's size and colours from the data, and has none to take without it.
+                is_host_raw_ui_null: !options.interactive || options.host_data.is_none(),
+                use_runspace_host: false,
+                default_data: options.host_data.clone().filter(|_| options.interactive),
+            },
+            application_arguments: options.application_arguments.clone(),
+            fragment_size: payload(SMALL_ENVELOPE),
+            object_limit: options.max_object_size,
+        });
+        let status = Status::new();
+        status.uris.push(url.as_str());
+        Ok(Self {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            target: Mutex::new(Target::new(url, upper(id))),
+            resource_uri: format!("{}{}", soap::RESOURCE_PREFIX, options.configuration_name),
+            session_id: format!("uuid:{}", upper(Uuid::new_v4())),
+            envelope: AtomicUsize::new(SMALL_ENVELOPE),
+            pool: Mutex::new(pool),
+            key: watch::Sender::new(false),
+            pool_sends: AsyncMutex::new(()),
+            may_exist: AtomicBool::new(false),
+            running: Mutex::new(None),
+            status,
+            http,
+            options: options.clone(),
+        })
+    }
+
+    /// The host of the first URI.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The organization asked for, by option or in the URI.
+    pub(crate) fn organization(&self) -> Option<String> {
+        self.options.organization.clone().or_else(|| uri::delegated_organization(&lock(&self.target).url))
+    }
+
+    /// The session key, unless it is there or on its way: sends PUBLIC_KEY.
+    pub(crate) async fn request_key(&self) -> Result<()> {
+        let fragments = lock(&self.pool).request_key()?;
+        match fragments {
+            Some(fragments) => self.send_pool("stdin", &fragments).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the session key is there, and when it comes.
+    pub(crate) fn key_ready(&self) -> watch::Receiver<bool> {
+        self.key.subscribe()
+    }
+
+    /// What `ask` does with the session key; an error while it is not there.
+    pub(crate) fn with_key<T>(&self, ask: impl FnOnce(&crate::psrp::SessionKey) -> T) -> Result<T> {
+        let pool = lock(&self.pool);
+        let key =
+            pool.key().ok_or_else(|| Error::new(ErrorKind::InvalidState, "use session key", "the session key is not exchanged yet"))?;
+        Ok(ask(key))
+    }
+
+    /// Deletes the shell, if a Create may have left one. That the server does not know it is as good.
+    pub(crate) async fn delete(&self) -> Result<()> {
+        if !self.may_exist.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match self.ask(Request::Delete, Vec::new(), self.options.cancel_timeout).await {
+            Ok(_) => {}
+            Err(trouble) if trouble.is_shell_gone() => {}
+            Err(trouble) => return Err(self.error(trouble, Phase::Close)),
+        }
+        self.may_exist.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// The session is of no use any more.
+    fn lose(&self, error: &Error) {
+        self.status.fail(error.clone());
+    }
+
+    fn error(&self, trouble: Trouble, phase: Phase) -> Error {
+        let host = lock(&self.target).url.host_str().unwrap_or(&self.host).to_owned();
+        trouble.error(phase, &host, self.organization().as_deref())
+    }
+
+    /// Sends fragments on a stream of the shell itself, in the order of the calls.
+    async fn send_pool(&self, stream: &str, fragments: &[Bytes]) -> Result<()> {
+        let _order = self.pool_sends.lock().await;
+        self.send(stream, None, fragments).await.map_err(|t| self.error(t, Phase::Send))
+    }
+
+    /// Sends fragments on a stream of the shell or a command, as many with each Send as fit. Never sent again: a Send that
+    /// failed may have arrived.
+    async fn send(&self, stream: &str, command_id: Option<&str>, fragments: &[Bytes]) -> std::result::Result<(), Trouble> {
+        let most = payload(self.envelope.load(Ordering::Relaxed));
+        let mut rest = fragments;
+        while let Some(first) = rest.first() {
+            let mut count = 1;
+            let mut size = first.len();
+            while let Some(next) = rest.get(count).filter(|n| size + n.len() <= most) {
+                size += next.len();
+                count += 1;
+            }
+            let (now, later) = rest.split_at(count);
+            rest = later;
+            let data = if let [one] = now { one.clone() } else { Bytes::from(now.concat()) };
+            let piece = soap::Stream { name: stream.to_owned(), command_id: command_id.map(str::to_owned), data };
+            self.ask(Request::Send(vec![piece]), Vec::new(), self.options.operation_timeout + GRACE).await?;
+        }
+        Ok(())
+    }
+
+    /// One request and its answer.
+    async fn ask(&self, body: Request, options: Vec<(String, String, bool)>, timeout: Duration) -> std::result::Result<Response, Trouble> {
+        let reply = self.post(body, options, timeout).await?;
+        let envelope = soap::read_response(&reply)?;
+        match envelope.body {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(Trouble::Fault(fault, envelope.activity_id)),
+        }
+    }
+
+    /// One request; the text of the SOAP that answers it, response or fault.
+    async fn post(&self, body: Request, options: Vec<(String, String, bool)>, timeout: Duration) -> std::result::Result<Bytes, Trouble> {
+        let target = lock(&self.target).clone();
+        let is_create = matches!(body, Request::Create(_));
+        let culture = |c: &Option<String>| c.clone().unwrap_or_else(|| "en-US".into());
+        let text = soap::write_request(&RequestEnvelope {
+            to: target.to,
+            resource_uri: self.resource_uri.clone(),
+            message_id: format!("uuid:{}", upper(Uuid::new_v4())),
+            session_id: Some(self.session_id.clone()),
+            operation_id: Some(format!("uuid:{}", upper(Uuid::new_v4()))),
+            shell_id: (!is_create).then_some(target.shell_id),
+            operation_timeout_ms: u64::try_from(self.options.operation_timeout.as_millis()).unwrap_or(u64::MAX),
+            max_envelope_size: self.envelope.load(Ordering::Relaxed),
+            locale: culture(&self.options.ui_culture),
+            data_locale: culture(&self.options.culture),
+            options,
+            body,
+        });
+        let reply = self.http.post(&target.url, Bytes::from(text), timeout).await?;
+        let soap = reply.content_type.as_deref().is_some_and(|t| t.trim_start().to_ascii_lowercase().starts_with("application/soap+xml"));
+        match reply.status {
+            200 => Ok(reply.body),
+            // Faults come with 500; some servers give them other statuses, and some answers in front of them look alike.
+            400.. if soap && !reply.body.is_empty() => Ok(reply.body),
+            _ => Err(Trouble::Http(reply)),
+        }
+    }
+}
+
+fn http_options(options: &Options) -> Result<HttpOptions> {
+    let proxy = match options.proxy.as_deref() {
+        None => Proxy::Environment,
+        Some(p) if p.eq_ignore_ascii_case("none") => Proxy::None,
+        Some(p) => Proxy::Explicit(
+            Url::parse(p).map_err(|e| Error::new(ErrorKind::InvalidArgument, "open session", "the proxy is not a URL").with_source(e))?,
+        ),
+    };
+    if let Some(other) = options.proxy_authentication.as_deref().filter(|a| !a.eq_ignore_ascii_case("basic")) {
+        let text = format!("proxy authentication {other:?} is not supported, Basic is");
+        return Err(
+            Error::new(ErrorKind::Unsupported, "open session", text).with_fact(fact::REMEDY, "Use a proxy that takes Basic or no sign-in.")
+        );
+    }
+    Ok(HttpOptions {
+        skip_ca_check: options.skip_ca_check,
+        skip_cn_check: options.skip_cn_check,
+        skip_revocation_check: options.skip_revocation_check,
+        ca_file: options.ca_file.as_ref().map(Into::into),
+        proxy,
+        proxy_user: options.proxy_user.clone(),
+        proxy_password: options.proxy_password.clone().unwrap_or_default(),
+        connect_timeout: options.open_timeout,
+        ..HttpOptions::default()
+    })
+}
+
+impl std::fmt::Debug for Road {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Road")
+            .field("shell", &lock(&self.target).shell_id)
+            .field("host", &self.host)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
