@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod clixml;
+mod endpoint;
 mod interop;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;

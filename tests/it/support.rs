@@ -51,3 +51,65 @@ pub fn require(tool: &str) {
     // Past the capture of a passing test's output, so that a skip is seen.
     let _ = writeln!(std::io::stderr(), "SKIPPED at {}: {tool} was not found", std::panic::Location::caller());
 }
+
+/// The folder that comes with the project: `DT_SHARED`, else the one beside the checkout.
+pub fn shared() -> PathBuf {
+    env::var_os("DT_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from)
+}
+
+/// The genuine PowerShell engine behind WS-Management on loopback, as a child that ends with this value.
+pub struct Endpoint {
+    child: std::process::Child,
+    /// Where it answers, without organization.
+    pub url: String,
+}
+
+impl Endpoint {
+    /// Starts one with further arguments. None where a tool is missing: see [`require`].
+    pub fn start(arguments: &[&str]) -> Option<Self> {
+        let script = shared().join("endpoint/endpoint.py");
+        let (Some(python), true) = (in_path("python3"), script.is_file()) else {
+            require("endpoint");
+            return None;
+        };
+        let pwsh = pwsh()?;
+        let mut child = Command::new(python)
+            .arg(script)
+            .args(["--port", "0", "--pwsh"])
+            .arg(pwsh)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 starts");
+        let mut url = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().expect("piped")), &mut url)
+            .expect("it prints its URL");
+        Some(Self { child, url: url.trim().to_owned() })
+    }
+
+    /// One of the server's counts: `open` is the number of shells.
+    pub fn count(&self, name: &str) -> u64 {
+        let text = http_get(&self.url, "/stats");
+        text.lines().find_map(|l| l.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        // It closes its shells' processes at an interrupt.
+        // SAFETY: the child has not been waited for, so that the id is still its own.
+        unsafe { libc::kill(self.child.id() as i32, libc::SIGINT) };
+        let _ = self.child.wait();
+    }
+}
+
+/// The body of a GET on the host of a URL.
+pub fn http_get(url: &str, path: &str) -> String {
+    let host = url.split('/').nth(2).expect("a URL");
+    let mut stream = std::net::TcpStream::connect(host).expect("the server listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("the server reads");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut text).expect("the server answers");
+    text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+}

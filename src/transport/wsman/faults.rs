@@ -549,6 +549,7 @@ mod tests {
             location: None,
             retry_after: None,
             request_id: Some("header-id".into()),
+            server: None,
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
         Trouble::Http(reply).error(Phase::Open, "ps.outlook.com", None)

@@ -122,7 +122,7 @@ impl Road {
                     None => error,
                 });
             }
-            PoolEvent::State(..) | PoolEvent::Availability(..) | PoolEvent::UserEvent(_) => {}
+            PoolEvent::State(..) | PoolEvent::InitData(..) | PoolEvent::Availability(..) | PoolEvent::UserEvent(_) => {}
             PoolEvent::KeyReady => {
                 self.key.send_replace(true);
             }
