@@ -128,7 +128,9 @@ class Running:
     def _describe(self, query):
         patterns = [re.compile(re.escape(n).replace(r"\*", ".*"), re.I) for n in query.name]
         names = [name for name, _ in CMDLETS.values() if any(p.fullmatch(name) for p in patterns)]
-        self.write(ps.CommandMetadataCount(Count=len(names)))
+        count = ps.CommandMetadataCount()
+        count.Count = len(names)
+        self.write(count)
         for name in names:
             parameter = ps.PSCustomObject(Name="Value", ParameterType="System.Object", Aliases=ps.PSList(["V"]), IsDynamic=False, SwitchParameter=False)
             self.write(ps.PSCustomObject(
@@ -209,7 +211,7 @@ def cmdlet(name):
 
 
 MOMENT = ps.PSDateTime(2023, 10, 1, 12, 34, 56, 123456, tzinfo=datetime.timezone.utc, nanosecond=700)
-NASTY = "tab\tnew\r\nline _x000A_ _X000a_ <&>\"' \x00\x1b\ufffe \U0001f600 \ud83d ü"
+NASTY = "tab\tnew\r\nline _x000A_ _X000a_ <&>\"' \x00\x1b \U0001f600 \ud83d ü"
 
 
 @cmdlet("Get-Everything")

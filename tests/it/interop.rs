@@ -73,7 +73,7 @@ fn command(name: &str) -> Command {
 }
 
 /// The next record, or None at the end.
-fn next(invocation: &mut Invocation) -> Result<Option<Record>, Error> {
+fn next(invocation: &Invocation) -> Result<Option<Record>, Error> {
     match invocation.next(FOREVER)? {
         Next::Record(record) => Ok(Some(record)),
         Next::End => Ok(None),
@@ -82,7 +82,7 @@ fn next(invocation: &mut Invocation) -> Result<Option<Record>, Error> {
 }
 
 /// Every record and, where it ended with one, the error.
-fn drain(invocation: &mut Invocation) -> (Vec<Record>, Option<Error>) {
+fn drain(invocation: &Invocation) -> (Vec<Record>, Option<Error>) {
     let (mut records, mut error) = (Vec::new(), None);
     loop {
         match next(invocation) {
@@ -94,7 +94,7 @@ fn drain(invocation: &mut Invocation) -> (Vec<Record>, Option<Error>) {
 }
 
 fn run(session: &Session, command: &Command) -> (Vec<Record>, Option<Error>) {
-    drain(&mut session.invoke(command).expect("the session takes a command"))
+    drain(&session.invoke(command).expect("the session takes a command"))
 }
 
 /// The values of a command that gives output alone.
@@ -113,7 +113,7 @@ fn text(record: &Record) -> &str {
 }
 
 fn nasty() -> Text {
-    let mut units: Vec<u16> = "tab\tnew\r\nline _x000A_ _X000a_ <&>\"' \0\u{1b}\u{fffe} \u{1F600} ".encode_utf16().collect();
+    let mut units: Vec<u16> = "tab\tnew\r\nline _x000A_ _X000a_ <&>\"' \0\u{1b} \u{1F600} ".encode_utf16().collect();
     units.push(0xD83D);
     units.extend(" ü".encode_utf16());
     Text::from_units(&units)
@@ -267,7 +267,7 @@ fn input_is_sent_while_the_command_runs() {
     let session = shim.connect();
     let mut c = command("Write-Input");
     c.set("input", "true").unwrap();
-    let mut invocation = session.invoke(&c).unwrap();
+    let invocation = session.invoke(&c).unwrap();
     // Meanwhile several Receives time out at the server, of which nothing is seen here.
     while shim.count("Receive") < 8 {
         assert!(matches!(invocation.next(Duration::from_millis(50)).unwrap(), Next::Pending));
@@ -277,7 +277,7 @@ fn input_is_sent_while_the_command_runs() {
         assert_eq!(invocation.send(v, FOREVER).unwrap(), Wait::Ready(()));
     }
     invocation.end_input().unwrap();
-    let (records, error) = drain(&mut invocation);
+    let (records, error) = drain(&invocation);
     assert!(error.is_none(), "{error:?}");
     let mut got: Vec<Value> = records.iter().map(value).collect();
     assert_eq!(got.pop(), Some("end of input".into()));
@@ -289,34 +289,34 @@ fn host_calls_are_answered_and_refused() {
     let Some(shim) = Shim::start(&[]) else { return };
     let session = shim.connect();
 
-    let mut asked = session.invoke(&command("Read-Answer")).unwrap();
-    let line = next(&mut asked).unwrap().unwrap();
+    let asked = session.invoke(&command("Read-Answer")).unwrap();
+    let line = next(&asked).unwrap().unwrap();
     let head = line.call.as_ref().unwrap();
     assert_eq!((text(&line), head.method, head.wants_reply()), ("WriteLine2", 16, false));
     assert_eq!(value(&line).as_list(), Some(&["a question:".into()][..]));
-    let question = next(&mut asked).unwrap().unwrap();
+    let question = next(&asked).unwrap().unwrap();
     let head = question.call.as_ref().unwrap();
     assert_eq!((head.method, head.wants_reply()), (11, true));
     asked.reply(head.call_id, Some("an answer".into())).unwrap();
-    let (records, error) = drain(&mut asked);
+    let (records, error) = drain(&asked);
     assert!(error.is_none(), "{error:?}");
     assert_eq!(records.iter().map(value).collect::<Vec<_>>(), ["an answer".into()]);
 
-    let mut asked = session.invoke(&command("Select-Choice")).unwrap();
-    let question = next(&mut asked).unwrap().unwrap();
+    let asked = session.invoke(&command("Select-Choice")).unwrap();
+    let question = next(&asked).unwrap().unwrap();
     let head = question.call.as_ref().unwrap();
     let parameters = value(&question);
     let parameters = parameters.as_list().unwrap();
     assert_eq!((head.method, &parameters[0], parameters[3].as_i64()), (26, &"Confirm".into(), Some(1)));
     assert_eq!(parameters[2].as_list().map(<[Value]>::len), Some(2));
     asked.reply(head.call_id, Some(0.into())).unwrap();
-    let (records, _) = drain(&mut asked);
+    let (records, _) = drain(&asked);
     assert_eq!(value(&records[0]), 0.into());
 
-    let mut asked = session.invoke(&command("Select-Choice")).unwrap();
-    let question = next(&mut asked).unwrap().unwrap();
+    let asked = session.invoke(&command("Select-Choice")).unwrap();
+    let question = next(&asked).unwrap().unwrap();
     asked.reply_error(question.call.unwrap().call_id, "nobody is there", "NobodyThere").unwrap();
-    let (_, error) = drain(&mut asked);
+    let (_, error) = drain(&asked);
     let error = error.expect("the command ends with the refusal");
     let record = clixml::read(error.record().unwrap().as_bytes()).unwrap();
     assert_eq!(record.property("FullyQualifiedErrorId"), Some(&"NobodyThere".into()));
@@ -341,11 +341,11 @@ fn secure_strings_travel_both_ways() {
         if plain.is_empty() {
             continue;
         }
-        let mut asked = session.invoke(&command("Read-Secret")).unwrap();
-        let question = next(&mut asked).unwrap().unwrap().call.unwrap();
+        let asked = session.invoke(&command("Read-Secret")).unwrap();
+        let question = next(&asked).unwrap().unwrap().call.unwrap();
         assert_eq!(question.method, 12);
         asked.reply(question.call_id, Some(encrypted)).unwrap();
-        let (records, _) = drain(&mut asked);
+        let (records, _) = drain(&asked);
         assert_eq!(value(&records[0]), plain.into());
     }
 }
@@ -355,15 +355,15 @@ fn a_stopped_command_leaves_the_session_usable() {
     let Some(shim) = Shim::start(&[]) else { return };
     let session = shim.connect();
     for _ in 0..3 {
-        let mut slow = session.invoke(&command("Get-Slowly")).unwrap();
-        assert_eq!(value(&next(&mut slow).unwrap().unwrap()), "first".into());
+        let slow = session.invoke(&command("Get-Slowly")).unwrap();
+        assert_eq!(value(&next(&slow).unwrap().unwrap()), "first".into());
         slow.stop();
-        let (records, error) = drain(&mut slow);
+        let (records, error) = drain(&slow);
         assert_eq!((records.len(), error.map(|e| e.kind())), (0, Some(ErrorKind::Cancelled)));
     }
     // Let go of in the middle: stopped in the background.
-    let mut slow = session.invoke(&command("Get-Slowly")).unwrap();
-    assert!(next(&mut slow).unwrap().is_some());
+    let slow = session.invoke(&command("Get-Slowly")).unwrap();
+    assert!(next(&slow).unwrap().is_some());
     drop(slow);
     assert_eq!(output(&session, &command("Out-Nowhere")), []);
     assert_eq!(session.state(), State::Opened);

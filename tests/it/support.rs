@@ -5,15 +5,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The pwsh to test with: `DT_PWSH`, else one in `PATH`, else the one of the project's shared folder. Where there is
-/// none, see [`require`].
+/// The pwsh to test with: `DT_PWSH` (empty: none), else one in `PATH`, else the one of the project's shared folder.
+pub fn find_pwsh() -> Option<PathBuf> {
+    let Some(named) = env::var_os("DT_PWSH") else {
+        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/pwsh/bin/pwsh");
+        return in_path("pwsh").or_else(|| shared.is_file().then_some(shared));
+    };
+    let named = PathBuf::from(named);
+    assert!(named.as_os_str().is_empty() || named.is_file(), "DT_PWSH names {}, which is no file", named.display());
+    named.is_file().then_some(named)
+}
+
+/// The same for a test. Where there is none, see [`require`].
 pub fn pwsh() -> Option<PathBuf> {
-    let named = env::var_os("DT_PWSH").map(PathBuf::from);
-    if let Some(named) = &named {
-        assert!(named.is_file(), "DT_PWSH names {}, which is no file", named.display());
-    }
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/pwsh/bin/pwsh");
-    let found = named.or_else(|| in_path("pwsh")).or_else(|| shared.is_file().then_some(shared));
+    let found = find_pwsh();
     if found.is_none() {
         require("pwsh");
     }
