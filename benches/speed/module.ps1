@@ -1,4 +1,4 @@
-# The PowerShell half of benches/speed.rs: prints one "name value" a line.
+# The PowerShell half of benches/speed: prints one "name value" a line.
 param(
     [string] $Module,
     [string] $Uri,          # the simulated tenant

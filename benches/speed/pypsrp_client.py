@@ -1,4 +1,4 @@
-"""Reads mailboxes with pypsrp and prints how many and in how many seconds, for benches/speed.rs.
+"""Reads mailboxes with pypsrp and prints how many and in how many seconds, for benches/speed.
 
     pypsrp_client.py URL USER PASSWORD COUNT
 """
