@@ -1,7 +1,6 @@
 //! What a command gives, one at a time, as a document that PowerShell's own serializer reads.
 
 use crate::clixml::{self, Value};
-use memchr::memmem;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::OnceLock;
@@ -64,7 +63,7 @@ impl Record {
         document.extend_from_slice(HEAD);
         document.extend_from_slice(clixml);
         document.extend_from_slice(TAIL);
-        Self { kind, secure: memmem::find(clixml, b"<SS").is_some(), document, call: None, text: OnceLock::new() }
+        Self { kind, secure: clixml::contains_secure_string(clixml), document, call: None, text: OnceLock::new() }
     }
 
     /// A host call with its parameters.

@@ -98,6 +98,15 @@ impl Endpoint {
         let text = http_get(&self.url, "/stats");
         text.lines().find_map(|l| l.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
     }
+
+    /// Waits for the sessions that close in the background.
+    pub fn until_empty(&self) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while self.count("open") > 0 {
+            assert!(std::time::Instant::now() < deadline, "a shell is left open");
+            std::thread::yield_now();
+        }
+    }
 }
 
 impl Drop for Endpoint {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, fact};
 use crate::transport::http::HttpResponse;
-use crate::transport::soap::Fault;
+use crate::transport::soap::{self, Fault, code};
 use std::time::Duration;
 
 /// What was being done, which decides how the native cmdlets begin their message.
@@ -67,24 +67,20 @@ impl From<Error> for Trouble {
     }
 }
 
-const TIMED_OUT: u32 = 0x8033_8029;
-const SHELL_NOT_FOUND: u32 = 0x8033_805B;
-
 impl Trouble {
     /// The server had nothing to say within OperationTimeout.
     pub(super) fn is_timeout(&self) -> bool {
-        matches!(self, Self::Fault(f, _) if f.code == Some(TIMED_OUT) || (f.code.is_none() && f.subcode == "TimedOut"))
+        matches!(self, Self::Fault(f, _) if f.is_timeout())
     }
 
     /// The server knows the shell, but not the command: it is over.
     pub(super) fn is_command_gone(&self) -> bool {
-        matches!(self, Self::Fault(f, _) if f.code == Some(SHELL_NOT_FOUND) && text_of(f).contains("command identifier"))
+        matches!(self, Self::Fault(f, _) if f.is_shell_gone() && f.text().contains("command identifier"))
     }
 
     /// The server does not know the shell any more.
     pub(super) fn is_shell_gone(&self) -> bool {
-        let named = |f: &Fault| f.code == Some(SHELL_NOT_FOUND) || text_of(f).contains("WSMan-InvalidShellID");
-        matches!(self, Self::Fault(f, _) if named(f)) && !self.is_command_gone()
+        matches!(self, Self::Fault(f, _) if f.is_shell_gone() || f.text().contains("WSMan-InvalidShellID")) && !self.is_command_gone()
     }
 
     /// The server certainly opened no shell for the Create that it answered so.
@@ -96,20 +92,20 @@ impl Trouble {
     pub(super) fn error(self, phase: Phase, host: &str, tenant: Option<&str>) -> Error {
         let error = match self {
             Self::Fault(fault, request_id) => {
-                let text = text_of(&fault);
+                let text = bounded(fault.text());
                 let cause = Cause::of(&text, fault.code, None);
                 let text = if text.is_empty() { format!("fault {}", fault.subcode) } else { text };
                 let mut error = cause.error(phase, host, &text);
-                if let Some(code) = fault.code {
+                if let Some(number) = fault.code {
                     error = error
-                        .with_fact(fact::FAULT_CODE, code)
-                        .with_fact(fact::NATIVE_ID, code as i32)
-                        .with_fact(fact::NATIVE_CODE, code as i32);
+                        .with_fact(fact::FAULT_CODE, number)
+                        .with_fact(fact::NATIVE_ID, number as i32)
+                        .with_fact(fact::NATIVE_CODE, number as i32);
                 }
                 with_id(error, &text, request_id)
             }
             Self::Http(reply) => {
-                let body = readable(&reply);
+                let body = soap::visible_text(&reply.body);
                 let cause = Cause::of(&body, None, Some(reply.status));
                 let text = match cause.text {
                     Some(text) => text.to_owned(),
@@ -266,8 +262,8 @@ const TABLE: &[Line] = &[
             Text(&["maximum number of connections allowed"]),
             Text(&["exceeded your budget to create runspace"]),
             Text(&["concurrent shells", "exceeded"]),
-            Code(0x8033_81A5),
-            Code(0x8033_81E4),
+            Code(code::USER_SHELLS),
+            Code(code::PLUGIN_SHELLS),
         ],
         ErrorKind::Quota,
         None,
@@ -275,7 +271,7 @@ const TABLE: &[Line] = &[
         Some(CLOSE_ONE),
     ),
     Line(
-        &[Text(&["load quota"]), Text(&["will not be approved for at least"]), Code(0x8033_81A6), Code(0x8033_81A7)],
+        &[Text(&["load quota"]), Text(&["will not be approved for at least"]), Code(code::USER_OPERATIONS), Code(code::USER_LOAD)],
         ErrorKind::Throttled,
         None,
         None,
@@ -312,14 +308,14 @@ const TABLE: &[Line] = &[
         Some("The server gave up the command before its end: look whether it took effect."),
     ),
     Line(
-        &[Code(SHELL_NOT_FOUND)],
+        &[Code(code::SHELL_NOT_FOUND)],
         ErrorKind::Disconnected,
         Some(("CannotConnectTargetSessionDoesNotExist", -2144108453)),
         None,
         Some("Connect again."),
     ),
     Line(
-        &[Code(0x8033_803B)],
+        &[Code(code::NO_RESOURCE)],
         ErrorKind::TenantNotFound,
         Some(("InvalidResourceUri", -2144108485)),
         None,
@@ -342,14 +338,14 @@ const TABLE: &[Line] = &[
         Some("The server does not offer Basic sign-in."),
     ),
     Line(
-        &[Code(TIMED_OUT), Code(0x8033_8126)],
+        &[Code(code::TIMED_OUT), Code(0x8033_8126)],
         ErrorKind::Timeout,
         Some(("WinRMOperationTimeout", -2144108250)),
         None,
         Some("Look whether the command took effect before you run it again."),
     ),
     Line(&[Code(995), Code(1223)], ErrorKind::Disconnected, None, None, Some("Connect again: the server gave up the session.")),
-    Line(&[Code(0x8033_8041), Code(0x8033_800F), Code(0x8033_8000)], ErrorKind::Protocol, None, None, None),
+    Line(&[Code(code::SCHEMA), Code(code::HEADER), Code(0x8033_8000)], ErrorKind::Protocol, None, None, None),
     Line(
         &[Status(401)],
         ErrorKind::Authentication,
@@ -460,12 +456,6 @@ fn milliseconds(text: &str) -> Option<u64> {
     }
 }
 
-/// The fault's own message, else its reason.
-fn text_of(fault: &Fault) -> String {
-    let text = if fault.message.trim().is_empty() { &fault.reason } else { &fault.message };
-    bounded(text)
-}
-
 /// Servers' texts are shown to people: this much is enough for the longest budget snapshot.
 const MOST_TEXT: usize = 4096;
 
@@ -483,49 +473,9 @@ fn bounded(text: &str) -> String {
     out
 }
 
-/// The body of a reply that is not SOAP, without tags, scripts and styles.
-fn readable(reply: &HttpResponse) -> String {
-    const MOST_BODY: usize = 64 * 1024;
-    let body = String::from_utf8_lossy(&reply.body[..reply.body.len().min(MOST_BODY)]);
-    let markup =
-        reply.content_type.as_deref().is_some_and(|t| t.contains("html") || t.contains("xml")) || body.trim_start().starts_with('<');
-    if !markup {
-        return bounded(&body);
-    }
-    let mut out = String::new();
-    let mut rest = &*body;
-    while let Some(at) = rest.find('<') {
-        out.push_str(&rest[..at]);
-        out.push(' ');
-        let tag = &rest[at..];
-        let hidden = ["script", "style", "title"].into_iter().find(|n| tag.get(1..=n.len()).is_some_and(|t| t.eq_ignore_ascii_case(n)));
-        let end = match hidden {
-            Some(name) => tag.find(&format!("</{name}")).and_then(|e| tag[e..].find('>').map(|g| e + g)),
-            None => tag.find('>'),
-        };
-        match end {
-            Some(end) => rest = &tag[end + 1..],
-            None => return bounded(&out),
-        }
-    }
-    out.push_str(rest);
-    let plain = out
-        .replace("&nbsp;", " ")
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&#39;", "'")
-        .replace("&amp;", "&");
-    bounded(&plain)
-}
-
 /// The id for the service's support: from the text, where Exchange writes it, else from the reply's headers.
 fn with_id(error: Error, text: &str, request_id: Option<String>) -> Error {
-    let named = ["AuthZRequestId=", "RequestId="].into_iter().find_map(|name| {
-        let rest = text.split(name).nth(1)?;
-        let end = rest.find([']', ',', ' ']).unwrap_or(rest.len());
-        (!rest[..end].is_empty()).then(|| rest[..end].to_owned())
-    });
+    let named = soap::request_id(text).map(str::to_owned);
     match named.or(request_id) {
         Some(id) => error.with_fact(fact::REQUEST_ID, id),
         None => error,
@@ -612,7 +562,7 @@ mod tests {
 
     #[test]
     fn shell_and_command_are_told_apart() {
-        let of = |text: &str| Trouble::Fault(Fault { code: Some(SHELL_NOT_FOUND), message: text.into(), ..Fault::default() }, None);
+        let of = |text: &str| Trouble::Fault(Fault { code: Some(code::SHELL_NOT_FOUND), message: text.into(), ..Fault::default() }, None);
         let command = "The Windows Remote Shell received a request to perform an operation on a command identifier that does not exist.";
         assert!(
             of("the shell was not found on the server").is_shell_gone() && !of(command).is_shell_gone() && of(command).is_command_gone()

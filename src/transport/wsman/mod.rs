@@ -49,6 +49,8 @@ pub(crate) struct Road {
     key: watch::Sender<bool>,
     /// What goes to the pool's own streams keeps its order.
     pool_sends: AsyncMutex<()>,
+    /// Held while a Create is on its way.
+    creating: Arc<AsyncMutex<()>>,
     /// A Create went out that may have left a shell.
     may_exist: AtomicBool,
     /// The command that runs now, for the pool's host calls.
@@ -109,6 +111,7 @@ impl Road {
             pool: Mutex::new(pool),
             key: watch::Sender::new(false),
             pool_sends: AsyncMutex::new(()),
+            creating: Arc::default(),
             may_exist: AtomicBool::new(false),
             running: Mutex::new(None),
             status,
@@ -151,6 +154,8 @@ impl Road {
 
     /// Deletes the shell, if a Create may have left one. That the server does not know it is as good.
     pub(crate) async fn delete(&self) -> Result<()> {
+        // A Create whose answer does not come in time has its shell deleted all the same: the id was ours.
+        let _ = tokio::time::timeout(self.options.cancel_timeout, self.creating.lock()).await;
         if !self.may_exist.load(Ordering::Acquire) {
             return Ok(());
         }

@@ -37,7 +37,7 @@ impl Road {
     async fn open_pool(self: &Arc<Self>) -> Result<PoolReader> {
         let creation = Bytes::from(lock(&self.pool).open().concat());
         let mut hops = 0;
-        while let Some(location) = self.create(creation.clone()).await? {
+        while let Some(location) = self.begin_create(creation.clone()).await? {
             self.follow(&location, hops)?;
             hops += 1;
         }
@@ -46,6 +46,17 @@ impl Road {
             reader.step().await?;
         }
         Ok(reader)
+    }
+
+    /// A Create in a task of its own: it goes on where the open is given up, so that a Delete does not overtake it.
+    async fn begin_create(self: &Arc<Self>, creation: Bytes) -> Result<Option<String>> {
+        let turn = Arc::clone(&self.creating).lock_owned().await;
+        let road = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let _turn = turn;
+            road.create(creation).await
+        });
+        task.await.map_err(|e| Error::new(ErrorKind::Internal, "open session", "the task that opens ended").with_source(e))?
     }
 
     /// One Create; the location where it is redirected. Sent once: one that failed may have opened a shell.
