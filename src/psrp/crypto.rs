@@ -122,3 +122,84 @@ fn reversed(number: &[u8], length: usize) -> Vec<u8> {
     bytes.resize(length, 0);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by psrpcore and Python's cryptography.
+    fn vector() -> serde_json::Value {
+        serde_json::from_str(include_str!("../../tests/wire/psrp/session-key.json")).unwrap()
+    }
+
+    fn text<'a>(vector: &'a serde_json::Value, name: &str) -> &'a str {
+        vector[name].as_str().unwrap()
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        hex.as_bytes().chunks(2).map(|d| u8::from_str_radix(std::str::from_utf8(d).unwrap(), 16).unwrap()).collect()
+    }
+
+    fn exchange(vector: &serde_json::Value) -> KeyExchange {
+        let prime = |name| BoxedUint::from_be_slice(&bytes(text(vector, name)), BITS as u32 / 2).unwrap();
+        KeyExchange(PrivateKey::from_p_q(prime("p"), prime("q"), BoxedUint::from(65537u64)).unwrap())
+    }
+
+    #[test]
+    fn the_blobs_are_those_of_another_implementation() {
+        let vector = vector();
+        let exchange = exchange(&vector);
+        assert_eq!(exchange.public_key(), text(&vector, "public_key"));
+        let key = exchange.session_key(text(&vector, "encrypted_session_key")).unwrap();
+        assert_eq!(key.0.reveal().to_vec(), bytes(text(&vector, "session_key")));
+        for pair in vector["secure_strings"].as_array().unwrap() {
+            let (plain, encrypted) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+            assert_eq!(key.protect(&Secret::new(plain.to_owned())), encrypted);
+            assert_eq!(key.unprotect(encrypted).unwrap().reveal(), plain);
+        }
+    }
+
+    #[test]
+    fn both_ends_come_to_one_key() {
+        let client = exchange(&vector());
+        let (server, encrypted) = SessionKey::generate(&client.public_key()).unwrap();
+        assert_eq!(client.session_key(&encrypted).unwrap().0.reveal(), server.0.reveal());
+    }
+
+    #[test]
+    fn blobs_that_are_no_keys_are_refused() {
+        let vector = vector();
+        let client = exchange(&vector);
+        let good = STANDARD.decode(text(&vector, "encrypted_session_key")).unwrap();
+        let public = STANDARD.decode(text(&vector, "public_key")).unwrap();
+        let changed = |from: &[u8], at: usize| {
+            let mut blob = from.to_vec();
+            blob[at] ^= 0xFF;
+            STANDARD.encode(blob)
+        };
+        for bad in ["", "?", "AAAA", &STANDARD.encode(&good[..200]), &changed(&good, 5), &STANDARD.encode([&good[..], &[0]].concat())] {
+            assert_eq!(client.session_key(bad).unwrap_err().kind(), ErrorKind::Protocol);
+        }
+        // No length but 2048 bits, no even modulus, no exponent of 0.
+        for bad in ["", "?", "AAAA", &STANDARD.encode(&public[..200]), &changed(&public, 13), &changed(&public, 20)] {
+            assert_eq!(SessionKey::generate(bad).unwrap_err().kind(), ErrorKind::Protocol);
+        }
+        let mut none = public;
+        none[16..20].fill(0);
+        assert!(SessionKey::generate(&STANDARD.encode(none)).is_err());
+    }
+
+    #[test]
+    fn what_is_no_secure_string_is_refused_without_showing_it() {
+        let key = SessionKey(Secret::new([7; 32]));
+        let other = SessionKey(Secret::new([8; 32])).protect(&Secret::new("hush".into()));
+        let odd = {
+            let cipher = cbc::Encryptor::<aes::Aes256>::new(key.0.reveal().into(), &VECTOR.into());
+            STANDARD.encode(cipher.encrypt_padded_vec::<Pkcs7>(&[0x61, 0, 0x62]))
+        };
+        for bad in ["?", "", "AAAA", &other, &odd] {
+            assert!(key.unprotect(bad).is_err(), "{bad}");
+        }
+        assert_eq!(format!("{key:?}"), "SessionKey(Secret)");
+    }
+}
