@@ -46,7 +46,8 @@ impl HostInfo {
         ];
         let entry =
             |(key, (t, v)): (i32, (&str, Value))| (Value::I32(key), Object::bag(vec![Property::new("T", t), Property::new("V", v)]).into());
-        let data = Object::dictionary((0..).zip(data).map(entry).collect());
+        // From the last to the first, as a .NET hashtable lists them.
+        let data = Object::dictionary((0..10).zip(data).map(entry).rev().collect());
         Self {
             is_host_null: false,
             is_host_ui_null: false,
