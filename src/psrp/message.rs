@@ -1,6 +1,7 @@
 //! Messages (MS-PSRP 2.2.1): header, types and states.
 
 use super::Fragmenter;
+use super::references::resolved;
 use crate::clixml::{self, Object, Property, Value};
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -144,9 +145,10 @@ impl Message {
         Ok(Self { destination, kind, pool: guid(8), pipeline: guid(24), data })
     }
 
-    /// The value of the data.
+    /// The value of the data. Parts of it can be taken out, since no reference is left that need not be.
     pub(super) fn value(&self) -> Result<Value> {
-        clixml::read(&self.data)
+        let value = clixml::read(&self.data)?;
+        Ok(if memchr::memmem::find(&self.data, b"<Ref").is_some() { resolved(&value) } else { value })
     }
 }
 

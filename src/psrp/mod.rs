@@ -11,6 +11,7 @@ mod host;
 mod message;
 mod pipeline;
 mod pool;
+mod references;
 mod server;
 mod types;
 
