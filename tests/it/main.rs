@@ -4,5 +4,6 @@ mod clixml;
 mod endpoint;
 mod interop;
 mod psrp;
+mod session;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;

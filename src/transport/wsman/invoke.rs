@@ -2,7 +2,7 @@
 
 use super::faults::{self, Phase, Trouble};
 use super::receive::{Outcome, Receives, reason_text};
-use super::{GRACE, Road, host, upper};
+use super::{Road, host, upper};
 use crate::clixml::{self, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::psrp::{ClientPipeline, HostCall, HostResponse, PipelineEvent, PipelineState, Stream};
@@ -91,7 +91,7 @@ impl Run<'_> {
         };
         let request = Request::Command { command_id: self.id.clone(), line: line.to_owned(), arguments };
         let answer = tokio::select! {
-            answer = self.road.ask(request, Vec::new(), self.road.options.operation_timeout + GRACE) => answer,
+            answer = self.road.ask(request, Vec::new(), self.road.reply_limit()) => answer,
             () = async { self.channel.stopped().await; sleep(limit).await } => {
                 let error = Error::new(ErrorKind::Timeout, "start command", "the server did not answer in time for the command to be stopped");
                 self.road.lose(&error);
@@ -170,12 +170,10 @@ impl Run<'_> {
     /// Sends what is left of the command, and then its input as it comes.
     async fn feed(&self, rest: &[Bytes], takes_input: bool, mut input: mpsc::Receiver<Value>) -> Result<Infallible> {
         self.send("stdin", rest).await?;
-        while takes_input {
-            let Some(value) = input.recv().await else {
-                let end = lock(&self.pipeline).end_input();
-                self.send("stdin", &end).await?;
-                break;
-            };
+        if !takes_input {
+            return pending().await;
+        }
+        while let Some(value) = input.recv().await {
             // What waits goes together: one Send for each object would cost a round trip each.
             let mut fragments = lock(&self.pipeline).input(&value);
             while let Ok(value) = input.try_recv() {
@@ -183,6 +181,8 @@ impl Run<'_> {
             }
             self.send("stdin", &fragments).await?;
         }
+        let end = lock(&self.pipeline).end_input();
+        self.send("stdin", &end).await?;
         pending().await
     }
 
@@ -226,14 +226,11 @@ impl Run<'_> {
         if self.road.status.state() != State::Opened {
             return;
         }
-        match self.signal(SignalCode::Terminate).await {
-            Err(trouble)
-                if !trouble.is_command_gone() && !(own_end && matches!(trouble, Trouble::Fault(..)) && !trouble.is_shell_gone()) =>
-            {
-                let error = self.road.error(trouble, Phase::CommandStop);
-                self.road.lose(&error);
-            }
-            _ => {}
+        let Err(trouble) = self.signal(SignalCode::Terminate).await else { return };
+        let harmless = trouble.is_command_gone() || own_end && matches!(trouble, Trouble::Fault(..)) && !trouble.is_shell_gone();
+        if !harmless {
+            let error = self.road.error(trouble, Phase::CommandStop);
+            self.road.lose(&error);
         }
     }
 

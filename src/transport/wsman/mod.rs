@@ -28,9 +28,6 @@ const LARGE_ENVELOPE: usize = 512_000;
 /// Bytes of an envelope that are not payload: far more than the longest header of ours.
 const ENVELOPE_OVERHEAD: usize = 4096;
 
-/// A reply may come this much later than the OperationTimeout that the server was given.
-const GRACE: Duration = Duration::from_secs(30);
-
 /// What fits an envelope once it stands there in base64.
 const fn payload(envelope: usize) -> usize {
     (envelope - ENVELOPE_OVERHEAD) / 4 * 3
@@ -168,6 +165,12 @@ impl Road {
         Ok(())
     }
 
+    /// How long a reply may take: the server has the OperationTimeout, and the network a while.
+    fn reply_limit(&self) -> Duration {
+        let limit = self.options.operation_timeout;
+        limit + (limit / 2).clamp(Duration::from_secs(1), Duration::from_secs(30))
+    }
+
     /// The session is of no use any more.
     fn lose(&self, error: &Error) {
         self.status.fail(error.clone());
@@ -200,7 +203,7 @@ impl Road {
             rest = later;
             let data = if let [one] = now { one.clone() } else { Bytes::from(now.concat()) };
             let piece = soap::Stream { name: stream.to_owned(), command_id: command_id.map(str::to_owned), data };
-            self.ask(Request::Send(vec![piece]), Vec::new(), self.options.operation_timeout + GRACE).await?;
+            self.ask(Request::Send(vec![piece]), Vec::new(), self.reply_limit()).await?;
         }
         Ok(())
     }

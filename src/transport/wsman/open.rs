@@ -2,7 +2,7 @@
 
 use super::faults::{self, Phase, Trouble};
 use super::receive::{Receives, reason_text, unexpected};
-use super::{GRACE, LARGE_ENVELOPE, Road, Target, host, payload, uri};
+use super::{LARGE_ENVELOPE, Road, Target, host, payload, uri};
 use crate::clixml;
 use crate::error::{Error, ErrorKind, Result};
 use crate::psrp::{HostCall, HostResponse, PoolEvent, PoolState};
@@ -73,7 +73,7 @@ impl Road {
             creation,
         };
         self.may_exist.store(true, Ordering::Release);
-        let trouble = match self.ask(Request::Create(create), set, options.open_timeout + GRACE).await {
+        let trouble = match self.ask(Request::Create(create), set, options.open_timeout + options.cancel_timeout).await {
             Ok(Response::Created(created)) => {
                 if !created.shell_id.is_empty() {
                     lock(&self.target).shell_id = created.shell_id;

@@ -1,7 +1,7 @@
 //! Receives on one stream, the shell's own or a command's: one is always on its way.
 
+use super::Road;
 use super::faults::{Phase, Trouble};
-use super::{GRACE, Road};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::http::may_have_arrived;
 use crate::transport::soap::{self, Request, Response};
@@ -112,7 +112,7 @@ pub(super) fn unexpected(request: &'static str) -> Error {
 impl Road {
     async fn fetch(&self, command_id: Option<String>) -> Fetched {
         let keep_alive = vec![(String::from("WSMAN_CMDSHELL_OPTION_KEEPALIVE"), String::from("TRUE"), false)];
-        self.post(Request::Receive { command_id }, keep_alive, self.options.operation_timeout + GRACE).await
+        self.post(Request::Receive { command_id }, keep_alive, self.reply_limit()).await
     }
 
     /// What a failed request of a command's means for the session: lost with its connection, or with its shell.
