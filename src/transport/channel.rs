@@ -80,6 +80,7 @@ impl Channel {
     pub(crate) fn new(takes_input: bool, turns: Arc<Turns>) -> (Arc<Self>, Intake) {
         let (input, input_end) = mpsc::channel(WAITING_INPUT);
         let (replies, replies_end) = mpsc::unbounded_channel();
+        turns.active.send_modify(|n| *n += 1);
         let channel = Self {
             records: Mutex::default(),
             filled: Notify::new(),
@@ -235,6 +236,8 @@ impl Channel {
             if records.end.is_some() {
                 return;
             }
+            // Before the caller can see the end: the session is available to whoever has seen it.
+            self.turns.active.send_modify(|n| *n -= 1);
             records.end = Some(result);
         }
         lock(&self.input).take();
@@ -254,6 +257,13 @@ impl Channel {
         } else {
             self.turns.block(None);
         }
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        // Only a road that panicked leaves without an end.
+        self.finish(Ok(()));
     }
 }
 
@@ -292,11 +302,10 @@ impl Turns {
     pub(crate) fn ask(self: &Arc<Self>) -> Turn {
         let done = watch::Sender::new(false);
         let before = lock(&self.last).replace(done.subscribe()).filter(|b| !*b.borrow());
-        self.active.send_modify(|n| *n += 1);
         Turn { turns: Arc::clone(self), before, done }
     }
 
-    /// Whether any command has a turn or waits for one.
+    /// Whether any command has not ended for its caller.
     pub(crate) fn is_busy(&self) -> bool {
         *self.active.borrow() > 0
     }
@@ -349,11 +358,110 @@ impl Drop for Leave<'_> {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.active.send_modify(|n| *n -= 1);
         self.done.send_replace(true);
     }
 }
 
 fn busy(why: &str) -> Error {
     Error::new(ErrorKind::InvalidState, "invoke", format!("the session is Busy: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::RecordKind;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn batch(text: &str) -> Vec<Record> {
+        vec![Record::new(RecordKind::Output, format!("<S>{text}</S>").as_bytes())]
+    }
+
+    fn ready<F: Future>(future: F) -> F::Output {
+        match poll(pin!(future)) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    #[test]
+    fn a_road_waits_for_a_slow_reader_unless_another_command_waits() {
+        let turns = Turns::new();
+        let mut first = turns.ask();
+        ready(first.come()).unwrap();
+        let (channel, _intake) = Channel::new(false, Arc::clone(&turns));
+        ready(channel.push(batch("1")));
+        ready(channel.push(batch("2")));
+        let mut third = Box::pin(channel.push(batch("3")));
+        assert!(poll(third.as_mut()).is_pending());
+
+        let mut second = turns.ask();
+        assert!(second.is_blocked().is_none());
+        let mut waiting = Box::pin(second.come());
+        assert!(poll(waiting.as_mut()).is_pending());
+        assert!(poll(third.as_mut()).is_ready(), "it is collected");
+        channel.finish(Ok(()));
+        assert!(!turns.is_busy() && poll(waiting.as_mut()).is_pending(), "its release is not confirmed");
+        ready(first.leave());
+        assert!(poll(waiting.as_mut()).is_ready());
+
+        for _ in 0..3 {
+            assert!(matches!(ready(channel.take()), Taken::Batch(_)));
+        }
+        assert!(matches!(ready(channel.take()), Taken::End) && matches!(ready(channel.take()), Taken::End));
+    }
+
+    #[test]
+    fn who_waits_for_a_command_that_needs_its_caller_gives_up() {
+        let turns = Turns::new();
+        let mut first = turns.ask();
+        ready(first.come()).unwrap();
+        let (channel, mut intake) = Channel::new(true, Arc::clone(&turns));
+        let mut second = turns.ask();
+        let mut third = turns.ask();
+        {
+            let mut waiting = Box::pin(second.come());
+            assert!(poll(waiting.as_mut()).is_pending());
+            channel.tell_turns();
+            assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Err(e)) if e.kind() == ErrorKind::InvalidState));
+        }
+        channel.end_input();
+        assert!(third.is_blocked().is_none(), "it needs nobody any more");
+        let call = HostCallHead { call_id: 7, method: 11, method_name: "ReadLine".into() };
+        channel.expect_reply(false, &call);
+        assert!(third.is_blocked().is_some());
+        assert!(channel.reply(7, Ok(None)) && !channel.reply(7, Ok(None)));
+        assert_eq!(intake.replies.try_recv().unwrap().call_id, 7);
+
+        // One who gave up does not let the next overtake the first.
+        let mut leaving = Box::pin(second.leave());
+        assert!(poll(leaving.as_mut()).is_pending());
+        let mut waiting = Box::pin(third.come());
+        assert!(poll(waiting.as_mut()).is_pending());
+        ready(first.leave());
+        assert!(poll(leaving.as_mut()).is_ready());
+        assert!(poll(waiting.as_mut()).is_ready());
+    }
+
+    #[test]
+    fn nothing_comes_after_a_stop_and_an_error_comes_once() {
+        let (channel, _intake) = Channel::new(false, Turns::new());
+        ready(channel.push(batch("1")));
+        channel.stop();
+        ready(channel.stopped());
+        for _ in 0..5 {
+            ready(channel.push(batch("2")));
+        }
+        channel.finish(Err(Error::new(ErrorKind::Cancelled, "run command", "stopped")));
+        channel.finish(Ok(()));
+        assert!(matches!(ready(channel.take()), Taken::Batch(b) if b.len() == 1));
+        assert!(matches!(ready(channel.take()), Taken::Failed(_)) && matches!(ready(channel.take()), Taken::End));
+        channel.abandon();
+        assert!(channel.is_over());
+    }
 }

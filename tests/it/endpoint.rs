@@ -345,6 +345,13 @@ fn a_session_that_cannot_open_says_why_and_leaves_nothing() {
     assert_eq!(endpoint.count("open"), 1, "the one that is open is left alone");
     first.disconnect(LONG).unwrap();
 
+    let mut hasty = options(&endpoint);
+    hasty.set("open_timeout_ms", "1").unwrap();
+    let hasty = Session::open(&hasty).unwrap();
+    let error = hasty.wait(LONG).unwrap_err();
+    assert_eq!((error.kind(), error.fact(fact::NATIVE_ID)), (ErrorKind::Timeout, Some("WinRMOperationTimeout")));
+    hasty.disconnect(LONG).unwrap();
+
     // Cancelled at any moment: nothing is left.
     for _ in 0..3 {
         let cancel = Cancel::new();
@@ -368,13 +375,6 @@ fn a_session_that_cannot_open_says_why_and_leaves_nothing() {
     let session = Session::open(&options(&endpoint)).unwrap();
     session.disconnect(LONG).unwrap();
     assert_eq!(session.wait(LONG).unwrap_err().kind(), ErrorKind::Cancelled);
-
-    let mut hasty = options(&endpoint);
-    hasty.set("open_timeout_ms", "1").unwrap();
-    let hasty = Session::open(&hasty).unwrap();
-    let error = hasty.wait(LONG).unwrap_err();
-    assert_eq!((error.kind(), error.fact(fact::NATIVE_ID)), (ErrorKind::Timeout, Some("WinRMOperationTimeout")));
-    hasty.disconnect(LONG).unwrap();
     endpoint.until_empty();
 }
 

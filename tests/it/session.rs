@@ -400,7 +400,7 @@ fn an_open_that_fails_leaves_no_shell() {
         let error = session.wait(LONG).unwrap_err();
         assert_eq!(error.kind(), *kind, "{name}: {error:?}");
         assert_eq!(error.fact(fact::TENANT), Some("fabrikam.com"), "{error:?}");
-        assert!(error.fact(fact::NATIVE_MESSAGE).is_some() || *kind == ErrorKind::Protocol, "{error:?}");
+        assert!(error.fact(fact::NATIVE_MESSAGE).is_some(), "{error:?}");
         drop(session);
         server.until_empty();
         assert_eq!(server.count("Create"), 1, "a Create is sent once");

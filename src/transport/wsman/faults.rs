@@ -208,7 +208,10 @@ fn road(error: Error, phase: Phase, host: &str) -> Error {
             String::from("The connection to the server was lost."),
             "Look whether the command took effect, and connect again.",
         ),
-        _ => return error,
+        _ => {
+            let message = phase.native(host, &error.to_string());
+            return error.with_fact(fact::NATIVE_MESSAGE, message);
+        }
     };
     let message = phase.native(host, &text);
     let remedy =

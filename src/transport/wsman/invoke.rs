@@ -129,7 +129,7 @@ impl Run<'_> {
             {
                 let mut pipeline = lock(&self.pipeline);
                 for piece in &received.pieces {
-                    pipeline.receive(piece, &mut |event| {
+                    let read = pipeline.receive(piece, &mut |event| {
                         match event {
                             PipelineEvent::Record(stream, clixml) => batch.push(Record::new(kind(stream), &clixml)),
                             PipelineEvent::HostCall(call, _) => batch.extend(self.host_call(call)),
@@ -140,7 +140,8 @@ impl Run<'_> {
                             }
                         }
                         Ok(())
-                    })?;
+                    });
+                    read.map_err(|e| self.road.error(e.into(), Phase::CommandReceive))?;
                 }
             }
             drop(received.pieces);

@@ -198,7 +198,7 @@ impl PoolReader {
     async fn step(&mut self) -> Result<()> {
         let received = self.receives.reply().await.map_err(|t| self.road.error(t, Phase::Receive))?;
         for piece in &received.pieces {
-            let events = lock(&self.road.pool).receive(piece)?;
+            let events = lock(&self.road.pool).receive(piece).map_err(|e| self.road.error(e.into(), Phase::Receive))?;
             for event in events {
                 self.opened |= self.road.pool_event(event)?;
             }
