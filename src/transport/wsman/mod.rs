@@ -270,7 +270,8 @@ fn http_options(options: &Options) -> Result<HttpOptions> {
         proxy,
         proxy_user: options.proxy_user.clone(),
         proxy_password: options.proxy_password.clone().unwrap_or_default(),
-        connect_timeout: options.open_timeout,
+        // The open as a whole has its own limit, and so has every request.
+        connect_timeout: options.open_timeout.max(HttpOptions::default().connect_timeout),
         ..HttpOptions::default()
     })
 }
