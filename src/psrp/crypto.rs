@@ -86,7 +86,9 @@ impl SessionKey {
 
     /// Text as the content of an `<SS>` element: base64 of AES-256-CBC, zero IV, PKCS7, over UTF-16LE.
     pub fn protect(&self, text: &Secret<String>) -> String {
-        let plain: Zeroizing<Vec<u8>> = Zeroizing::new(text.reveal().encode_utf16().flat_map(u16::to_le_bytes).collect());
+        // Room for all of it at once, so that no copy is left behind when the vector grows.
+        let mut plain = Zeroizing::new(Vec::with_capacity(text.reveal().len() * 2));
+        plain.extend(text.reveal().encode_utf16().flat_map(u16::to_le_bytes));
         let cipher = cbc::Encryptor::<aes::Aes256>::new(self.0.reveal().into(), &VECTOR.into());
         STANDARD.encode(cipher.encrypt_padded_vec::<Pkcs7>(&plain))
     }
@@ -100,7 +102,7 @@ impl SessionKey {
         let plain = plain.map_err(|_| refuse("it is not under the session's key"))?;
         let (units, rest) = plain.as_chunks::<2>();
         let text = char::decode_utf16(units.iter().map(|u| u16::from_le_bytes(*u)));
-        // Its own room, so that no copy is left behind when the string grows.
+        // As above.
         let mut secret = Zeroizing::new(String::with_capacity(plain.len() * 2));
         for c in text {
             secret.push(c.map_err(|_| refuse("it is not UTF-16"))?);

@@ -2,6 +2,7 @@
 
 mod engine;
 mod hostile;
+mod live;
 mod pair;
 mod psrpcore;
 
