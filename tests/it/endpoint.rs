@@ -407,3 +407,18 @@ fn short_operation_timeouts_are_no_news() {
     assert!(error.is_none() && strings(&records).len() == 3, "{error:?}");
     assert!(endpoint.count("fault-2150858793") > 3);
 }
+
+#[test]
+fn an_object_beyond_the_limit_ends_its_command_alone() {
+    let Some(endpoint) = Endpoint::start(&[]) else { return };
+    let mut small = options(&endpoint);
+    small.set("max_object_size", "6000").unwrap();
+    let session = Session::connect(&small, None).unwrap();
+    let mut large = Command::new();
+    large.describe("Get-Mailbox").unwrap();
+    let (_, error) = collect(&session.invoke(&large).unwrap());
+    assert_eq!(error.unwrap().kind(), ErrorKind::Protocol);
+    let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+    assert!(error.is_none() && records.len() == 1, "{error:?}");
+    session.disconnect(LONG).unwrap();
+}

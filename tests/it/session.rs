@@ -1,5 +1,7 @@
 //! What a session does with a server that refuses, redirects, hangs up or lies: a scripted one, a few lines above its socket.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use delegated_tenant::ErrorKind;
 use delegated_tenant::clixml::{self, Object, Property, Value};
@@ -9,7 +11,7 @@ use delegated_tenant::secret::Secret;
 use delegated_tenant::session::{Command, Invocation, Next, Options, Session, State, Wait};
 use delegated_tenant::transport::soap::{self, Created, Fault, Request, RequestEnvelope, Response, ResponseEnvelope, SignalCode};
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -314,6 +316,22 @@ fn a_scripted_server_serves() {
     session.disconnect(LONG).unwrap();
     server.until_empty();
     assert_eq!((server.count("Create"), server.count("Delete")), (1, 1));
+}
+
+#[test]
+fn a_token_of_any_length_is_a_password() {
+    let token = format!("Bearer {}", "eyJ0eXAi.".repeat(2000));
+    let expected = format!("Basic {}", STANDARD.encode(format!("admin@partner.com:{token}")));
+    let server = Server::start(move |seen, _| {
+        assert_eq!(seen.authorization, expected);
+        Do::Serve
+    });
+    let mut options = server.options();
+    options.set("uri", &format!("{}?BasicAuthToOAuthConversion=true", server.url)).unwrap();
+    options.set_secret("password", Secret::new(token)).unwrap();
+    let session = Session::connect(&options, None).unwrap();
+    assert!(session.uri().ends_with("?BasicAuthToOAuthConversion=true&DelegatedOrg=fabrikam.com;PSVersion=5.1.22621.4391"));
+    session.disconnect(LONG).unwrap();
 }
 
 #[test]

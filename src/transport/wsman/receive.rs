@@ -115,7 +115,9 @@ impl Road {
         self.post(Request::Receive { command_id }, keep_alive, self.reply_limit()).await
     }
 
-    /// What a failed request of a command's means for the session: lost with its connection, or with its shell.
+    /// What a failed request of a command's means for the session: lost with its connection, or with its shell. A
+    /// refused credential (a token that expired) ends the command alone; whether the session ends, the pool's own next
+    /// Receive tells.
     pub(super) fn command_error(&self, trouble: Trouble, phase: Phase) -> Error {
         let lost = match &trouble {
             Trouble::Road(error) => may_have_arrived(error),
