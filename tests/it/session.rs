@@ -26,8 +26,12 @@ enum Do {
     Serve,
     /// Serve it and let the reply end in the middle.
     Cut,
+    /// Serve it, and never say so.
+    Silence,
     /// Nothing: the connection ends.
     HangUp,
+    /// Not served, but answered as if it were.
+    Say(Response),
     /// An HTTP reply of its own: status, Location, content type, body.
     Reply(u16, &'static str, &'static str, String),
     /// A fault.
@@ -150,6 +154,13 @@ impl Inner {
             let act = (self.script.lock().unwrap())(&Seen { name, before, path, authorization }, &request);
             let (status, extra, kind, text, cut) = match act {
                 Do::HangUp => return,
+                Do::Silence => {
+                    let _ = self.serve(&request);
+                    // Until the client gives up.
+                    let _ = reader.fill_buf();
+                    return;
+                }
+                Do::Say(response) => (200, String::new(), SOAP, envelope(&request, Ok(response)), false),
                 Do::Reply(status, location, kind, text) => (status, format!("Location: {location}\r\n"), kind, text, false),
                 Do::Fault(code, text) => (500, String::new(), SOAP, envelope(&request, Err(fault(code, text))), false),
                 Do::Serve | Do::Cut | Do::Break(_) => {
@@ -454,6 +465,75 @@ fn a_command_is_sent_once_whatever_becomes_of_it() {
             assert_eq!(session.invoke(&command("x")).unwrap_err().kind(), ErrorKind::InvalidState);
         }
         drop(session);
+        server.until_empty();
+    }
+}
+
+/// Options with the shortest patience.
+fn hasty(server: &Server) -> Options {
+    let mut options = server.options();
+    for key in ["open_timeout_ms", "operation_timeout_ms", "cancel_timeout_ms"] {
+        options.set(key, "300").unwrap();
+    }
+    options
+}
+
+#[test]
+fn silence_is_bounded_and_leaves_no_shell() {
+    for (name, before) in [("Create", 0), ("PoolReceive", 0), ("PoolReceive", 1)] {
+        let server = Server::start(move |seen, _| if (seen.name, seen.before) == (name, before) { Do::Silence } else { Do::Serve });
+        let session = Session::open(&hasty(&server)).unwrap();
+        let opened = session.wait(LONG);
+        if before == 0 {
+            let error = opened.unwrap_err();
+            assert_eq!((error.kind(), error.fact(fact::NATIVE_ID)), (ErrorKind::Timeout, Some("WinRMOperationTimeout")), "{name}");
+        }
+        while session.state() == State::Opened {
+            thread::yield_now();
+        }
+        assert_eq!((session.state(), session.wait(LONG).unwrap_err().kind()), (State::Broken, ErrorKind::Timeout));
+        drop(session);
+        server.until_empty();
+        assert_eq!(server.count("Create"), 1);
+    }
+    for name in ["Command", "Receive"] {
+        let server = Server::start(move |seen, _| if seen.name == name { Do::Silence } else { Do::Serve });
+        let session = Session::connect(&hasty(&server), None).unwrap();
+        let error = drain(&session.invoke(&command("x")).unwrap()).1.unwrap();
+        assert_eq!((error.kind(), server.count("Command")), (ErrorKind::Timeout, 1), "{name}");
+        server.until_empty();
+    }
+    let server = Server::start(|seen, _| if seen.name == "Delete" { Do::Silence } else { Do::Serve });
+    let session = Session::connect(&hasty(&server), None).unwrap();
+    assert_eq!(session.disconnect(LONG).unwrap(), Wait::Ready(()));
+    assert_eq!(session.state(), State::Closed);
+}
+
+#[test]
+fn a_stop_is_bounded_whatever_the_server_does() {
+    // It confirms the stop and goes on: given up after the cancel timeout, and released.
+    let server = Server::start(|seen, _| if seen.name == "Stop" { Do::Say(Response::Signaled) } else { Do::Serve });
+    let session = Session::connect(&hasty(&server), None).unwrap();
+    let waits = session.invoke(&command("wait")).unwrap();
+    waits.stop();
+    assert_eq!(drain(&waits).1.unwrap().kind(), ErrorKind::Cancelled);
+    assert!(matches!(drain(&session.invoke(&command("x")).unwrap()), (1, None)), "the session goes on");
+    drop(session);
+
+    // It says nothing to the stop, or to the Command that is to be stopped.
+    for name in ["Stop", "Command"] {
+        let server = Server::start(move |seen, _| if seen.name == name { Do::Silence } else { Do::Serve });
+        let mut options = hasty(&server);
+        options.set("operation_timeout_ms", "60000").unwrap();
+        let session = Session::connect(&options, None).unwrap();
+        let waits = session.invoke(&command("wait")).unwrap();
+        while server.count("Command") == 0 {
+            thread::yield_now();
+        }
+        waits.stop();
+        let kind = drain(&waits).1.unwrap().kind();
+        assert!(matches!(kind, ErrorKind::Timeout | ErrorKind::Cancelled), "{name}: {kind:?}");
+        drop((waits, session));
         server.until_empty();
     }
 }
