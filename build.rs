@@ -1,1 +1,47 @@
-fn main() {}
+//! Makes include/delegated_tenant.h from src/ffi.
+//!
+//! `DT_HEADER_FROZEN=1`, which CI sets, writes nothing and fails where the committed header is not what the source says.
+
+use std::path::Path;
+use std::{env, fs};
+
+/// In the order of the header.
+const SOURCES: [&str; 9] = ["library", "options", "cancel", "session", "command", "invocation", "item", "text", "error"];
+
+fn main() {
+    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let root = Path::new(&root);
+    let header = root.join("include/delegated_tenant.h");
+    for watched in ["build.rs", "src/ffi", "include"] {
+        println!("cargo:rerun-if-changed={watched}");
+    }
+    println!("cargo:rerun-if-env-changed=DT_HEADER_FROZEN");
+    let frozen = env::var("DT_HEADER_FROZEN").is_ok_and(|v| v == "1");
+
+    let made = generate(root);
+    if fs::read(&header).is_ok_and(|committed| committed == made) {
+        return;
+    }
+    assert!(!frozen, "{} is not what src/ffi says; build without DT_HEADER_FROZEN and commit it", header.display());
+    // A source that cannot be written to, as in a registry, is built from as it is.
+    if let Err(e) = fs::write(&header, made) {
+        println!("cargo:warning=the header is left as it is: {e}");
+    }
+}
+
+fn generate(root: &Path) -> Vec<u8> {
+    let mut config = cbindgen::Config::from_file(root.join("include/cbindgen.toml")).expect("include/cbindgen.toml is read");
+    let part = |name| env::var(format!("CARGO_PKG_VERSION{name}")).expect("cargo sets it");
+    config.after_includes = Some(format!(
+        "\n/**\n * The version of the library that this header came with.\n */\n#define DT_VERSION \"{}\"\n#define DT_VERSION_MAJOR {}\n#define DT_VERSION_MINOR {}\n#define DT_VERSION_PATCH {}",
+        part(""),
+        part("_MAJOR"),
+        part("_MINOR"),
+        part("_PATCH")
+    ));
+    let builder =
+        SOURCES.iter().fold(cbindgen::Builder::new().with_config(config), |b, name| b.with_src(root.join(format!("src/ffi/{name}.rs"))));
+    let mut made = Vec::new();
+    builder.generate().expect("src/ffi is read").write(&mut made);
+    made
+}

@@ -1,0 +1,116 @@
+//! What a session is opened with.
+
+use super::handle::{borrow, free};
+use super::*;
+use crate::secret::Secret;
+use crate::session::Options;
+use std::sync::{Mutex, PoisonError};
+
+/// What a session is opened with. Used any number of times; a session takes a copy.
+pub struct dt_options {
+    _opaque: [u8; 0],
+}
+
+impl Noun for dt_options {
+    const NAME: &'static str = "dt_options";
+    const MAGIC: u64 = u64::from_be_bytes(*b"dtoption");
+    type Content = Mutex<Options>;
+}
+
+/// Options at their defaults.
+///
+/// **Ownership:** the caller's, to be freed by `dt_options_free`.
+///
+/// **Returns:** `DT_STATUS_OK`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *mut *mut dt_error) -> dt_status {
+    guard(error, || {
+        unsafe { Output::<dt_options>::new(options)? }.fill(Mutex::new(Options::new()));
+        Ok(DT_STATUS_OK)
+    })
+}
+
+/// Sets one option. A later value replaces an earlier one; an empty value takes an option back to its default where it has
+/// no meaning of its own.
+///
+/// | key | value |
+/// |-----|-------|
+/// | `uri` | the endpoint; absent: the documented endpoint for partners |
+/// | `organization` | a domain of the customer; goes into the URI as `DelegatedOrg` |
+/// | `user` | the account; its password is a secret option |
+/// | `authentication` | `Basic`, the default; any other is `DT_STATUS_UNSUPPORTED` |
+/// | `configuration_name` | default `Microsoft.Exchange` |
+/// | `max_redirections` | 0, the default: none without consent; negative: unlimited |
+/// | `redirect_hosts` | further domains that a redirection may lead to, with commas between |
+/// | `allow_unencrypted` | `true`: Basic may go over http; default `false` |
+/// | `skip_ca_check` | `true`: any authority may have signed the certificate |
+/// | `skip_cn_check` | `true`: the certificate may be for another name |
+/// | `skip_revocation_check` | `true`: the certificate may be revoked |
+/// | `ca_file` | path of a PEM file with further authorities |
+/// | `proxy` | empty, the default: as the environment says; `none`; or a URL |
+/// | `proxy_user` | the account at the proxy; its password is a secret option |
+/// | `proxy_authentication` | how to sign in at the proxy |
+/// | `open_timeout_ms` | for opening altogether; default 180000 |
+/// | `operation_timeout_ms` | for one answer of the server; default 180000 |
+/// | `cancel_timeout_ms` | for stopping and for closing; default 60000 |
+/// | `idle_timeout_ms` | after which the server closes the unused session; absent: as the server has it |
+/// | `culture`, `ui_culture` | such as `en-US` |
+/// | `no_machine_profile` | `true`: the server loads no profile |
+/// | `max_object_size` | bytes of one received object at most |
+/// | `ps_version` | `PSVersion` in the URI, default `5.1.22621.4391`; empty: not there |
+/// | `application_arguments` | CLIXML of a dictionary for the server |
+/// | `host_name` | name of the host, for the server |
+/// | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
+/// | `host_data` | CLIXML of the host's default data |
+///
+/// **Ownership:** key and value are copied.
+///
+/// **Threads:** one at a time.
+///
+/// **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_ARGUMENT` at once for an unknown key or an unusable value, and the
+/// options stay as they were.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_options_set(
+    options: *mut dt_options,
+    key: *const c_char,
+    value: *const c_char,
+    error: *mut *mut dt_error,
+) -> dt_status {
+    guard(error, || {
+        let options = unsafe { borrow(options)? };
+        let (key, value) = unsafe { (string("key", key)?, string("value", value)?) };
+        options.lock().unwrap_or_else(PoisonError::into_inner).set(key, value)?;
+        Ok(DT_STATUS_OK)
+    })
+}
+
+/// Sets one secret option: `password` or `proxy_password`. A password may also be "Bearer " and a token.
+///
+/// **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
+/// caller's own copy is the caller's business.
+///
+/// **Threads:** one at a time.
+///
+/// **Returns:** as `dt_options_set`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_options_set_secret(
+    options: *mut dt_options,
+    key: *const c_char,
+    value: *const u8,
+    length: usize,
+    error: *mut *mut dt_error,
+) -> dt_status {
+    guard(error, || {
+        let options = unsafe { borrow(options)? };
+        let key = unsafe { string("key", key)? };
+        let value = Secret::new(unsafe { counted_string("value", value, length)? }.to_owned());
+        options.lock().unwrap_or_else(PoisonError::into_inner).set_secret(key, value)?;
+        Ok(DT_STATUS_OK)
+    })
+}
+
+/// Frees options. NULL is allowed. Sessions opened with them are not touched.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_options_free(options: *mut dt_options) {
+    guard(Or(()), || unsafe { free(options) })
+}
