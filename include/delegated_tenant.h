@@ -284,7 +284,7 @@ typedef int32_t dt_status;
 #define DT_STATUS_INVALID_ARGUMENT 100
 
 /**
- * The handle is not in a state that allows the call, or another thread is inside a call with it.
+ * The handle is not in a state that allows the call.
  */
 #define DT_STATUS_INVALID_STATE 101
 
@@ -533,7 +533,8 @@ dt_status dt_session_open(const dt_options *options, dt_session **session, dt_er
  *
  * **Threads:** any, several at once.
  *
- * **Returns:** `DT_STATUS_OK` open; `DT_STATUS_PENDING` not within `wait_ms`; or the error of opening, at every call again.
+ * **Returns:** `DT_STATUS_OK` open; `DT_STATUS_PENDING` not within `wait_ms`; or, at every call again, the error
+ * of opening, or that by which an open session was lost.
  */
 dt_status dt_session_wait(const dt_session *session, uint32_t wait_ms, dt_error **error);
 
@@ -693,7 +694,8 @@ dt_status dt_session_unprotect(const dt_session *session, const char *encrypted,
 /**
  * Begins to run a command and never waits for the network: `dt_invocation_next` tells what becomes of it.
  *
- * A session runs one command at a time. Where an earlier one has not ended, the new one waits for its turn.
+ * A session runs one command at a time. Where an earlier one has not ended the new one waits for its turn, and the earlier
+ * one's items are collected meanwhile; so a command may be invoked between two items of another.
  *
  * **Ownership:** the invocation is the caller's, to be freed by `dt_invocation_free`; it keeps the session. The command
  * stays the caller's and may be used again.
@@ -844,7 +846,8 @@ void dt_command_free(dt_command *command);
  *
  * **Returns:** `DT_STATUS_OK` with an item; `DT_STATUS_PENDING` none within `wait_ms`; `DT_STATUS_END` after the last one,
  * at every call again. An error comes once, and then the end: `DT_STATUS_COMMAND_FAILED` where the command ended with a
- * terminating error, `DT_STATUS_CANCELLED` after a stop, `DT_STATUS_DISCONNECTED` where the session was lost.
+ * terminating error, `DT_STATUS_CANCELLED` after a stop, `DT_STATUS_DISCONNECTED` where the session was lost,
+ * `DT_STATUS_INVALID_STATE` where its turn could not come, because an earlier command waits for its caller.
  */
 dt_status dt_invocation_next(dt_invocation *invocation, uint32_t wait_ms, dt_item **item, dt_error **error);
 
@@ -853,43 +856,48 @@ dt_status dt_invocation_next(dt_invocation *invocation, uint32_t wait_ms, dt_ite
  *
  * **Ownership:** the object, a CLIXML document with one object, is copied.
  *
- * **Threads:** one at a time.
+ * **Threads:** any, also while another one waits in `dt_invocation_next`.
  *
  * **Returns:** `DT_STATUS_OK` taken; `DT_STATUS_PENDING` not taken, because the server has not kept up within `wait_ms`:
- * read items, then send it again; `DT_STATUS_INVALID_STATE` where no input is awaited any more.
+ * read items, then send it again; `DT_STATUS_INVALID_STATE` where the
+ * command takes no input, or its input has ended. What a command that has ended would not read any more is taken and dropped.
  */
-dt_status dt_invocation_send(dt_invocation *invocation, const char *clixml, uint32_t wait_ms, dt_error **error);
+dt_status dt_invocation_send(const dt_invocation *invocation, const char *clixml, uint32_t wait_ms, dt_error **error);
 
 /**
  * Tells that no more input will come. Without it, a command that takes input does not end.
  *
- * **Threads:** one at a time.
+ * **Threads:** any, also while another one waits in `dt_invocation_next`.
  *
  * **Returns:** `DT_STATUS_OK`, also when called again.
  */
-dt_status dt_invocation_end_input(dt_invocation *invocation, dt_error **error);
+dt_status dt_invocation_end_input(const dt_invocation *invocation, dt_error **error);
 
 /**
- * Answers a host call. The server waits for it, so that nothing but the end comes before.
+ * Answers a host call that wants an answer. The server waits for it.
  *
  * **Ownership:** the answer, a CLIXML document with one object, is copied. `clixml` NULL: the method has no result.
  *
- * **Threads:** one at a time.
+ * **Threads:** any, also while another one waits in `dt_invocation_next`.
  *
- * **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_STATE` where no call of this id waits for an answer.
+ * **Returns:** `DT_STATUS_OK`, also when the command has ended; `DT_STATUS_INVALID_ARGUMENT` where no call of this id waits for an
+ * answer.
  */
-dt_status dt_invocation_reply(dt_invocation *invocation, int64_t call_id, const char *clixml, dt_error **error);
+dt_status dt_invocation_reply(const dt_invocation *invocation,
+                              int64_t call_id,
+                              const char *clixml,
+                              dt_error **error);
 
 /**
  * Refuses a host call: the command sees an exception of this message and error id.
  *
  * **Ownership:** the strings are copied.
  *
- * **Threads:** one at a time.
+ * **Threads:** any, also while another one waits in `dt_invocation_next`.
  *
  * **Returns:** as `dt_invocation_reply`.
  */
-dt_status dt_invocation_reply_error(dt_invocation *invocation,
+dt_status dt_invocation_reply_error(const dt_invocation *invocation,
                                     int64_t call_id,
                                     const char *message,
                                     const char *error_id,

@@ -1,42 +1,18 @@
 //! A running command.
 
-use super::handle::{Borrowed, borrow, free};
+use super::handle::{borrow, free};
 use super::*;
-use crate::session::{Invocation, Next, Stopper};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use crate::session::{Invocation, Next};
 
 /// A running command.
 pub struct dt_invocation {
     _opaque: [u8; 0],
 }
 
-/// The stopper stands beside the lock, because a stop comes while `next` waits inside it.
-pub struct InvocationContent {
-    invocation: Mutex<Invocation>,
-    stopper: Stopper,
-}
-
-impl From<Invocation> for InvocationContent {
-    fn from(invocation: Invocation) -> Self {
-        Self { stopper: invocation.stopper(), invocation: Mutex::new(invocation) }
-    }
-}
-
 impl Noun for dt_invocation {
     const NAME: &'static str = "dt_invocation";
     const MAGIC: u64 = u64::from_be_bytes(*b"dtinvoca");
-    type Content = InvocationContent;
-}
-
-/// The invocation for this thread alone. Another one that is inside a call is an error, not a wait: it may wait for ever.
-fn alone(content: &Borrowed<dt_invocation>) -> Result<MutexGuard<'_, Invocation>> {
-    match content.invocation.try_lock() {
-        Ok(held) => Ok(held),
-        Err(TryLockError::Poisoned(held)) => Ok(held.into_inner()),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::new(ErrorKind::InvalidState, "use invocation", "another thread is inside a call with it, one at a time is allowed"))
-        }
-    }
+    type Content = Invocation;
 }
 
 /// The next item, in the order in which the server sent them.
@@ -47,7 +23,8 @@ fn alone(content: &Borrowed<dt_invocation>) -> Result<MutexGuard<'_, Invocation>
 ///
 /// **Returns:** `DT_STATUS_OK` with an item; `DT_STATUS_PENDING` none within `wait_ms`; `DT_STATUS_END` after the last one,
 /// at every call again. An error comes once, and then the end: `DT_STATUS_COMMAND_FAILED` where the command ended with a
-/// terminating error, `DT_STATUS_CANCELLED` after a stop, `DT_STATUS_DISCONNECTED` where the session was lost.
+/// terminating error, `DT_STATUS_CANCELLED` after a stop, `DT_STATUS_DISCONNECTED` where the session was lost,
+/// `DT_STATUS_INVALID_STATE` where its turn could not come, because an earlier command waits for its caller.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_invocation_next(
     invocation: *mut dt_invocation,
@@ -58,8 +35,7 @@ pub unsafe extern "C" fn dt_invocation_next(
     guard(error, || {
         let out = unsafe { Output::<dt_item>::new(item)? };
         let content = unsafe { borrow(invocation)? };
-        let next = alone(&content)?.next(wait_of(wait_ms))?;
-        Ok(match next {
+        Ok(match content.next(wait_of(wait_ms))? {
             Next::Record(record) => {
                 out.fill(record);
                 DT_STATUS_OK
@@ -74,13 +50,14 @@ pub unsafe extern "C" fn dt_invocation_next(
 ///
 /// **Ownership:** the object, a CLIXML document with one object, is copied.
 ///
-/// **Threads:** one at a time.
+/// **Threads:** any, also while another one waits in `dt_invocation_next`.
 ///
 /// **Returns:** `DT_STATUS_OK` taken; `DT_STATUS_PENDING` not taken, because the server has not kept up within `wait_ms`:
-/// read items, then send it again; `DT_STATUS_INVALID_STATE` where no input is awaited any more.
+/// read items, then send it again; `DT_STATUS_INVALID_STATE` where the command takes no input, or its input has ended. What
+/// a command that has ended would not read any more is taken and dropped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_invocation_send(
-    invocation: *mut dt_invocation,
+    invocation: *const dt_invocation,
     clixml: *const c_char,
     wait_ms: u32,
     error: *mut *mut dt_error,
@@ -88,34 +65,35 @@ pub unsafe extern "C" fn dt_invocation_send(
     guard(error, || {
         let content = unsafe { borrow(invocation)? };
         let value = unsafe { clixml_value("clixml", clixml)? };
-        alone(&content)?.send(value, wait_of(wait_ms)).map(status_of)
+        content.send(value, wait_of(wait_ms)).map(status_of)
     })
 }
 
 /// Tells that no more input will come. Without it, a command that takes input does not end.
 ///
-/// **Threads:** one at a time.
+/// **Threads:** any, also while another one waits in `dt_invocation_next`.
 ///
 /// **Returns:** `DT_STATUS_OK`, also when called again.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn dt_invocation_end_input(invocation: *mut dt_invocation, error: *mut *mut dt_error) -> dt_status {
+pub unsafe extern "C" fn dt_invocation_end_input(invocation: *const dt_invocation, error: *mut *mut dt_error) -> dt_status {
     guard(error, || {
         let content = unsafe { borrow(invocation)? };
-        alone(&content)?.end_input()?;
+        content.end_input()?;
         Ok(DT_STATUS_OK)
     })
 }
 
-/// Answers a host call. The server waits for it, so that nothing but the end comes before.
+/// Answers a host call that wants an answer. The server waits for it.
 ///
 /// **Ownership:** the answer, a CLIXML document with one object, is copied. `clixml` NULL: the method has no result.
 ///
-/// **Threads:** one at a time.
+/// **Threads:** any, also while another one waits in `dt_invocation_next`.
 ///
-/// **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_STATE` where no call of this id waits for an answer.
+/// **Returns:** `DT_STATUS_OK`, also when the command has ended; `DT_STATUS_INVALID_ARGUMENT` where no call of this id waits for an
+/// answer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_invocation_reply(
-    invocation: *mut dt_invocation,
+    invocation: *const dt_invocation,
     call_id: i64,
     clixml: *const c_char,
     error: *mut *mut dt_error,
@@ -123,7 +101,7 @@ pub unsafe extern "C" fn dt_invocation_reply(
     guard(error, || {
         let content = unsafe { borrow(invocation)? };
         let value = if clixml.is_null() { None } else { Some(unsafe { clixml_value("clixml", clixml)? }) };
-        alone(&content)?.reply(call_id, value)?;
+        content.reply(call_id, value)?;
         Ok(DT_STATUS_OK)
     })
 }
@@ -132,12 +110,12 @@ pub unsafe extern "C" fn dt_invocation_reply(
 ///
 /// **Ownership:** the strings are copied.
 ///
-/// **Threads:** one at a time.
+/// **Threads:** any, also while another one waits in `dt_invocation_next`.
 ///
 /// **Returns:** as `dt_invocation_reply`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_invocation_reply_error(
-    invocation: *mut dt_invocation,
+    invocation: *const dt_invocation,
     call_id: i64,
     message: *const c_char,
     error_id: *const c_char,
@@ -146,7 +124,7 @@ pub unsafe extern "C" fn dt_invocation_reply_error(
     guard(error, || {
         let content = unsafe { borrow(invocation)? };
         let (message, error_id) = unsafe { (string("message", message)?, string("error_id", error_id)?) };
-        alone(&content)?.reply_error(call_id, message, error_id)?;
+        content.reply_error(call_id, message, error_id)?;
         Ok(DT_STATUS_OK)
     })
 }
@@ -160,7 +138,7 @@ pub unsafe extern "C" fn dt_invocation_reply_error(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_invocation_stop(invocation: *const dt_invocation, error: *mut *mut dt_error) -> dt_status {
     guard(error, || {
-        unsafe { borrow(invocation)? }.stopper.stop();
+        unsafe { borrow(invocation)? }.stop();
         Ok(DT_STATUS_OK)
     })
 }

@@ -16,7 +16,7 @@ pub const DT_STATUS_PENDING: dt_status = 1;
 pub const DT_STATUS_END: dt_status = 2;
 /// An argument or option cannot be used as given.
 pub const DT_STATUS_INVALID_ARGUMENT: dt_status = 100;
-/// The handle is not in a state that allows the call, or another thread is inside a call with it.
+/// The handle is not in a state that allows the call.
 pub const DT_STATUS_INVALID_STATE: dt_status = 101;
 /// The library or the server cannot do this.
 pub const DT_STATUS_UNSUPPORTED: dt_status = 102;

@@ -117,7 +117,8 @@ pub unsafe extern "C" fn dt_session_open(
 ///
 /// **Threads:** any, several at once.
 ///
-/// **Returns:** `DT_STATUS_OK` open; `DT_STATUS_PENDING` not within `wait_ms`; or the error of opening, at every call again.
+/// **Returns:** `DT_STATUS_OK` open; `DT_STATUS_PENDING` not within `wait_ms`; or, at every call again, the error
+/// of opening, or that by which an open session was lost.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_session_wait(session: *const dt_session, wait_ms: u32, error: *mut *mut dt_error) -> dt_status {
     guard(error, || unsafe { borrow(session)? }.session.wait(wait_of(wait_ms)).map(status_of))
@@ -330,7 +331,8 @@ pub unsafe extern "C" fn dt_session_unprotect(
 
 /// Begins to run a command and never waits for the network: `dt_invocation_next` tells what becomes of it.
 ///
-/// A session runs one command at a time. Where an earlier one has not ended, the new one waits for its turn.
+/// A session runs one command at a time. Where an earlier one has not ended the new one waits for its turn, and the earlier
+/// one's items are collected meanwhile; so a command may be invoked between two items of another.
 ///
 /// **Ownership:** the invocation is the caller's, to be freed by `dt_invocation_free`; it keeps the session. The command
 /// stays the caller's and may be used again.
@@ -350,8 +352,7 @@ pub unsafe extern "C" fn dt_session_invoke(
         let out = unsafe { Output::<dt_invocation>::new(invocation)? };
         let content = unsafe { borrow(session)? };
         let command = unsafe { borrow(command)? };
-        let started = content.session.invoke(&command.lock().unwrap_or_else(PoisonError::into_inner))?;
-        out.fill(started.into());
+        out.fill(content.session.invoke(&command.lock().unwrap_or_else(PoisonError::into_inner))?);
         Ok(DT_STATUS_OK)
     })
 }
