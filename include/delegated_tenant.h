@@ -859,8 +859,8 @@ dt_status dt_invocation_next(dt_invocation *invocation, uint32_t wait_ms, dt_ite
  * **Threads:** any, also while another one waits in `dt_invocation_next`.
  *
  * **Returns:** `DT_STATUS_OK` taken; `DT_STATUS_PENDING` not taken, because the server has not kept up within `wait_ms`:
- * read items, then send it again; `DT_STATUS_INVALID_STATE` where the
- * command takes no input, or its input has ended. What a command that has ended would not read any more is taken and dropped.
+ * read items, then send it again; `DT_STATUS_INVALID_STATE` where the command takes no input, or its input has ended. What
+ * a command that has ended would not read any more is taken and dropped.
  */
 dt_status dt_invocation_send(const dt_invocation *invocation, const char *clixml, uint32_t wait_ms, dt_error **error);
 
