@@ -417,6 +417,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_collected_has_a_limit() {
+        let turns = Turns::new();
+        let _first = turns.ask();
+        let (channel, _intake) = Channel::new(false, Arc::clone(&turns));
+        let mut second = turns.ask();
+        let mut waiting = Box::pin(second.come());
+        assert!(poll(waiting.as_mut()).is_pending());
+        let large = || {
+            let mut batch = batch("large");
+            // Never touched, so that it takes no memory.
+            batch[0].document = vec![0; COLLECTED_BYTES / 4 + 1];
+            batch
+        };
+        for _ in 0..3 {
+            ready(channel.push(large()));
+            assert!(poll(waiting.as_mut()).is_pending());
+        }
+        let mut fourth = Box::pin(channel.push(large()));
+        assert!(poll(fourth.as_mut()).is_pending());
+        assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Err(e)) if e.kind() == ErrorKind::InvalidState));
+        drop(waiting);
+        for _ in 0..3 {
+            assert!(matches!(ready(channel.take()), Taken::Batch(_)));
+        }
+        assert!(poll(fourth.as_mut()).is_ready(), "its reader goes on");
+    }
+
+    #[test]
     fn who_waits_for_a_command_that_needs_its_caller_gives_up() {
         let turns = Turns::new();
         let mut first = turns.ask();

@@ -4,6 +4,7 @@ use crate::clixml::{self, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use std::time::Duration;
+use url::Url;
 
 /// What a session is opened with. Set by text keys, so that the C ABI and its callers can grow without new functions;
 /// the keys and their meaning are with [`Options::set`].
@@ -111,6 +112,19 @@ fn one_value(key: &str, value: &str) -> Result<Value> {
     clixml::read(value.as_bytes()).map_err(|e| unusable(CONTEXT, key, "not readable as CLIXML").with_source(e))
 }
 
+/// A text that is a URL with a host.
+fn address(key: &str, value: &str) -> Result<Option<String>> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    // What was typed is not repeated: it may hold a password.
+    let url = Url::parse(value).map_err(|e| unusable(CONTEXT, key, "not a URL").with_source(e))?;
+    if !url.has_host() {
+        return Err(unusable(CONTEXT, key, "a URL without a host"));
+    }
+    Ok(Some(value.to_owned()))
+}
+
 fn filled(value: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
@@ -153,7 +167,7 @@ impl Options {
         }
         let truth = || boolean(CONTEXT, key, value);
         match key {
-            "uri" => self.uri = filled(value.trim()),
+            "uri" => self.uri = address(key, value.trim())?,
             "organization" => self.organization = filled(value.trim()),
             "user" => {
                 if value.contains(':') {
@@ -189,7 +203,8 @@ impl Options {
             "skip_cn_check" => self.skip_cn_check = truth()?,
             "skip_revocation_check" => self.skip_revocation_check = truth()?,
             "ca_file" => self.ca_file = filled(value),
-            "proxy" => self.proxy = filled(value),
+            "proxy" if value.eq_ignore_ascii_case("none") => self.proxy = filled(value),
+            "proxy" => self.proxy = address(key, value)?,
             "proxy_user" => self.proxy_user = filled(value),
             "proxy_authentication" => self.proxy_authentication = filled(value),
             "open_timeout_ms" => self.open_timeout = milliseconds(key, value)?,
