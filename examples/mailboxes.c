@@ -10,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Says what went wrong and what the library calls it; gives the exit code. */
+/* Says what went wrong, what the library calls it and what to do; gives the exit code. */
 static int failed(dt_error *error)
 {
-    fprintf(stderr, "%s (%s)\n", dt_error_message(error), dt_error_id(error));
+    const char *remedy = dt_error_fact(error, "remedy");
+    fprintf(stderr, "%s (%s)\n%s\n", dt_error_message(error), dt_error_id(error), remedy ? remedy : "");
     dt_error_free(error);
     return 1;
 }
