@@ -2,6 +2,7 @@
 
 mod clixml;
 mod endpoint;
+mod http;
 mod interop;
 mod psrp;
 mod session;

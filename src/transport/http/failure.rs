@@ -66,7 +66,7 @@ impl Attempt<'_> {
             if hyper.is_parse() {
                 return self.error(ErrorKind::Protocol, "the reply is not http/1.1");
             }
-        } else if error.is_decode() && causes.io.is_none_or(|io| !is_broken(io.kind())) {
+        } else if error.is_decode() {
             return self.error(ErrorKind::Protocol, "the compression of the reply is damaged");
         }
         if error.is_builder() {

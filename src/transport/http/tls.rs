@@ -81,6 +81,7 @@ impl Verifier {
             Err(e) if is_about_issuer(&e) && self.skip_ca => Ok(()),
             // The usual self-signed certificate is a CA too, which webpki refuses in a server; listed in the CA file it is meant.
             Err(e) if is_ca_itself(&e) && self.pinned.contains(end_entity) => Ok(()),
+            Err(e) if is_ca_itself(&e) => Err(CertificateError::UnknownIssuer.into()),
             outcome => outcome,
         }
     }
