@@ -16,7 +16,7 @@ use bytes::Bytes;
 use faults::{Phase, Trouble};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use url::Url;
 use uuid::Uuid;
@@ -156,13 +156,29 @@ impl Road {
         if !self.may_exist.load(Ordering::Acquire) {
             return Ok(());
         }
-        match self.ask(Request::Delete, Vec::new(), self.options.cancel_timeout).await {
-            Ok(_) => {}
-            Err(trouble) if trouble.is_shell_gone() => {}
-            Err(trouble) => return Err(self.error(trouble, Phase::Close)),
+        // To delete twice is to delete, so that this request alone may be sent again.
+        let deadline = Instant::now() + self.options.cancel_timeout;
+        let mut pause = Duration::from_millis(50);
+        let trouble = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let trouble = match self.ask(Request::Delete, Vec::new(), left / 2).await {
+                Ok(_) => break None,
+                Err(trouble) if trouble.is_shell_gone() => break None,
+                Err(trouble) => trouble,
+            };
+            if trouble.refuses_sign_in() || Instant::now() + 2 * pause > deadline {
+                break Some(trouble);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 4;
+        };
+        match trouble {
+            Some(trouble) => Err(self.error(trouble, Phase::Close)),
+            None => {
+                self.may_exist.store(false, Ordering::Release);
+                Ok(())
+            }
         }
-        self.may_exist.store(false, Ordering::Release);
-        Ok(())
     }
 
     /// How long a reply may take: the server has the OperationTimeout, and the network a while.
