@@ -4,6 +4,7 @@ use super::{HostCallHead, Record};
 use crate::clixml::Value;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -67,6 +68,8 @@ pub(crate) struct Channel {
     /// Host calls that wait for an answer: pool or not, and the method.
     calls: Mutex<HashMap<(bool, i64), i32>>,
     turns: Arc<Turns>,
+    /// It is this command that the others wait for.
+    has_turn: AtomicBool,
 }
 
 /// The road's ends of the caller's queues.
@@ -90,6 +93,7 @@ impl Channel {
             replies: Mutex::new(Some(replies)),
             calls: Mutex::default(),
             turns,
+            has_turn: AtomicBool::new(false),
         };
         (Arc::new(channel), Intake { input: input_end, replies: replies_end })
     }
@@ -173,6 +177,12 @@ impl Channel {
 
     // The road's side.
 
+    /// The others wait for this command from now on, until it has finished.
+    pub(crate) fn take_turn(&self) {
+        self.has_turn.store(true, Ordering::Release);
+        self.tell_turns();
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         *self.stop.borrow()
     }
@@ -249,13 +259,15 @@ impl Channel {
     }
 
     /// Tells those who wait whether this command waits for its own caller, who may be one of them.
-    pub(crate) fn tell_turns(&self) {
-        if !lock(&self.calls).is_empty() {
-            self.turns.block(Some("an earlier command waits for an answer from its host"));
-        } else if lock(&self.input).is_some() {
-            self.turns.block(Some("an earlier command waits for more input"));
-        } else {
-            self.turns.block(None);
+    fn tell_turns(&self) {
+        // Held until it is told, so that two who tell at once leave the later truth.
+        let (calls, input) = (lock(&self.calls), lock(&self.input));
+        if self.has_turn.load(Ordering::Acquire) {
+            self.turns.block(match (calls.is_empty(), &*input) {
+                (false, _) => Some("an earlier command waits for an answer from its host"),
+                (true, Some(_)) => Some("an earlier command waits for more input"),
+                (true, None) => None,
+            });
         }
     }
 }
@@ -455,7 +467,7 @@ mod tests {
         {
             let mut waiting = Box::pin(second.come());
             assert!(poll(waiting.as_mut()).is_pending());
-            channel.tell_turns();
+            channel.take_turn();
             assert!(matches!(poll(waiting.as_mut()), Poll::Ready(Err(e)) if e.kind() == ErrorKind::InvalidState));
         }
         channel.end_input();
@@ -465,6 +477,14 @@ mod tests {
         assert!(third.is_blocked().is_some());
         assert!(channel.reply(7, Ok(None)) && !channel.reply(7, Ok(None)));
         assert_eq!(intake.replies.try_recv().unwrap().call_id, 7);
+
+        // What becomes of one who waits changes nothing.
+        channel.expect_reply(false, &call);
+        let (other, _intake) = Channel::new(true, Arc::clone(&turns));
+        other.end_input();
+        other.finish(Ok(()));
+        assert!(third.is_blocked().is_some());
+        assert!(channel.reply(7, Ok(None)));
 
         // One who gave up does not let the next overtake the first.
         let mut leaving = Box::pin(second.leave());

@@ -263,6 +263,21 @@ fn commands_nest_on_one_session() {
         assert_eq!(strings(&collect(invocation).0).len(), n + 1);
     }
 
+    // One feeds the other, both on this session: as in `Invoke {…} | Invoke {…}`, where both begin before the first record.
+    let feeding = session.invoke(&command("Get-Mailbox", &[("ResultSize", 100.into())])).unwrap();
+    let mut fed = command("Get-MailboxStatistics", &[]);
+    fed.set("input", "true").unwrap();
+    let fed = session.invoke(&fed).unwrap();
+    while let Next::Record(record) = feeding.next(LONG).unwrap() {
+        if record.kind == RecordKind::Output {
+            let name = clixml::read(record.clixml()).unwrap().property("Name").unwrap().clone();
+            assert_eq!(fed.send(name, LONG).unwrap(), Wait::Ready(()));
+        }
+    }
+    fed.end_input().unwrap();
+    let (records, error) = collect(&fed);
+    assert!(error.is_none() && values(&records, RecordKind::Output).len() == 100, "{error:?}");
+
     // What needs its caller refuses the others, who would wait for ever.
     let mut waits = command("Get-MailboxStatistics", &[]);
     waits.set("input", "true").unwrap();

@@ -55,9 +55,7 @@ impl Road {
         let run = Run { road: self, channel, id: upper(pipeline.id()), pipeline: Mutex::new(pipeline) };
         let rest = fragments.split_off(fragments.len().min(1));
         *lock(&self.running) = Some(Arc::clone(channel));
-        if takes_input {
-            channel.tell_turns();
-        }
+        channel.take_turn();
         let started = run.start(&line, fragments.pop().unwrap_or_default()).await;
         let (outcome, release) = match started {
             Ok(()) => (run.serve(&rest, takes_input, intake).await, true),
