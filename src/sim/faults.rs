@@ -1,0 +1,280 @@
+//! Faults on demand: `kind[=value][@operation[:n]]`, armed before the start, by the builder or by `POST /sim/faults`.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The reply comes late.
+    Delay(Duration),
+    /// The connection ends in the middle of the reply.
+    Drop,
+    /// The connection ends without a reply.
+    HangUp,
+    /// No reply ever comes; the connection stays.
+    Stall,
+    /// Content-Length promises more than comes, and the connection stays open.
+    Length,
+    /// The HTTP reply never ends.
+    Flood,
+    /// One object of a stream never ends.
+    FloodObject,
+    /// The last fragment lacks its end.
+    Truncated,
+    /// A stream is not base64.
+    BadBase64,
+    /// The envelope is not XML.
+    MalformedXml,
+    /// The envelope holds the answer to something else.
+    WrongElement,
+    /// The stream holds a message of a type that does not exist.
+    WrongMessage,
+    /// An HTTP status with an HTML page.
+    Status(u16),
+    /// The shell is gone.
+    ShellGone,
+    /// The runspace pool breaks.
+    BrokenPool,
+    /// The credential is refused from now on, and its shells are closed.
+    TokenExpiry,
+}
+
+/// Every kind by name, with what it does, for help texts.
+pub const KINDS: &[(&str, &str)] = &[
+    ("delay=MS", "the reply comes so much later"),
+    ("drop", "the connection ends in the middle of the reply"),
+    ("hang-up", "the connection ends without a reply"),
+    ("stall", "no reply ever comes"),
+    ("length", "Content-Length promises more than comes"),
+    ("flood", "the HTTP reply never ends"),
+    ("flood-object", "one object of a stream never ends"),
+    ("truncated", "the last fragment of a reply lacks its end"),
+    ("bad-base64", "a stream is not base64"),
+    ("malformed-xml", "the envelope is not XML"),
+    ("wrong-element", "the envelope answers something else"),
+    ("wrong-message", "a stream holds a message of an unknown type"),
+    ("400 401 403 404 440 503", "this HTTP status with an HTML page"),
+    ("shell-gone", "the shell is gone"),
+    ("broken-pool", "the runspace pool breaks"),
+    ("token-expiry", "the credential is refused from now on and its shells are closed"),
+];
+
+/// What a fault waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Any of the others.
+    Any,
+    /// Opens a shell.
+    Create,
+    /// Starts a command.
+    Command,
+    /// Sends input.
+    Send,
+    /// Waits for a command's output.
+    Receive,
+    /// Waits for the pool's output.
+    PoolReceive,
+    /// Stops or releases a command.
+    Signal,
+    /// Closes a shell.
+    Delete,
+}
+
+impl Operation {
+    /// Its name in faults and statistics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Create => "create",
+            Self::Command => "command",
+            Self::Send => "send",
+            Self::Receive => "receive",
+            Self::PoolReceive => "pool",
+            Self::Signal => "signal",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// Every operation.
+    pub const ALL: [Self; 8] =
+        [Self::Any, Self::Create, Self::Command, Self::Send, Self::Receive, Self::PoolReceive, Self::Signal, Self::Delete];
+}
+
+/// Something that goes wrong once, or at every operation from the n-th on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub kind: FaultKind,
+    /// At which operation.
+    pub operation: Operation,
+    /// At which of them, from 1, counted from the moment it is armed.
+    pub nth: u32,
+    /// Not only once.
+    pub always: bool,
+}
+
+impl Fault {
+    /// At the first operation of this kind.
+    pub fn new(kind: FaultKind, operation: Operation) -> Self {
+        Self { kind, operation, nth: 1, always: false }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}@{}:{}{}", self.kind, self.operation.name(), self.nth, if self.always { "+" } else { "" })
+    }
+}
+
+impl FromStr for Fault {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let bad = |why: String| Error::new(ErrorKind::InvalidArgument, "read fault", why);
+        let (kind, place) = text.trim().split_once('@').unwrap_or((text.trim(), ""));
+        let (name, value) = kind.split_once('=').unwrap_or((kind, ""));
+        let kind = match name {
+            "delay" => {
+                FaultKind::Delay(Duration::from_millis(value.parse().map_err(|_| bad(format!("'{value}' is no number of milliseconds")))?))
+            }
+            "drop" => FaultKind::Drop,
+            "hang-up" => FaultKind::HangUp,
+            "stall" => FaultKind::Stall,
+            "length" => FaultKind::Length,
+            "flood" => FaultKind::Flood,
+            "flood-object" => FaultKind::FloodObject,
+            "truncated" => FaultKind::Truncated,
+            "bad-base64" => FaultKind::BadBase64,
+            "malformed-xml" => FaultKind::MalformedXml,
+            "wrong-element" => FaultKind::WrongElement,
+            "wrong-message" => FaultKind::WrongMessage,
+            "shell-gone" => FaultKind::ShellGone,
+            "broken-pool" => FaultKind::BrokenPool,
+            "token-expiry" => FaultKind::TokenExpiry,
+            _ => match name.parse() {
+                Ok(status @ (400 | 401 | 403 | 404 | 429 | 440 | 500 | 503)) => FaultKind::Status(status),
+                _ => {
+                    let known = KINDS.iter().map(|k| k.0).collect::<Vec<_>>().join(", ");
+                    return Err(bad(format!("no fault is called '{name}'; there are {known}")));
+                }
+            },
+        };
+        let (operation, nth) = place.split_once(':').unwrap_or((place, ""));
+        let operation = match operation {
+            "" => Operation::Any,
+            name => Operation::ALL.into_iter().find(|o| o.name() == name).ok_or_else(|| {
+                let known = Operation::ALL.map(Operation::name).join(", ");
+                bad(format!("no operation is called '{name}'; there are {known}"))
+            })?,
+        };
+        let (nth, always) = nth.strip_suffix('+').map_or((nth, false), |n| (n, true));
+        let nth = match nth {
+            "" => 1,
+            n => n.parse().ok().filter(|n| *n > 0).ok_or_else(|| bad(format!("'{n}' is no number from 1")))?,
+        };
+        Ok(Self { kind, operation, nth, always })
+    }
+}
+
+/// When a fault acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the operation is carried out.
+    Request,
+    /// On the reply; `streams` tells whether it carries any stream.
+    Reply {
+        /// The reply has output in it.
+        streams: bool,
+    },
+}
+
+impl FaultKind {
+    fn acts(&self, phase: Phase) -> bool {
+        match self {
+            Self::Truncated | Self::BadBase64 | Self::WrongMessage | Self::FloodObject => matches!(phase, Phase::Reply { streams: true }),
+            Self::Drop | Self::Length | Self::Flood | Self::MalformedXml | Self::WrongElement => matches!(phase, Phase::Reply { .. }),
+            _ => phase == Phase::Request,
+        }
+    }
+}
+
+/// The armed faults.
+#[derive(Debug, Default)]
+pub struct Faults {
+    armed: Mutex<Vec<Fault>>,
+    served: AtomicU64,
+}
+
+impl Faults {
+    /// Arms one more.
+    pub fn arm(&self, fault: Fault) {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
+
+    /// Disarms all.
+    pub fn clear(&self) {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How many went off.
+    pub fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// The fault that goes off now, if one does. Each call counts as one operation for the faults that act in this phase.
+    pub fn fire(&self, operation: Operation, phase: Phase) -> Option<FaultKind> {
+        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = None;
+        for (place, fault) in armed.iter_mut().enumerate() {
+            if !(fault.operation == operation || fault.operation == Operation::Any) || !fault.kind.acts(phase) {
+                continue;
+            }
+            if fault.nth > 1 {
+                fault.nth -= 1;
+            } else if due.is_none() {
+                due = Some(place);
+            }
+        }
+        let place = due?;
+        self.served.fetch_add(1, Ordering::Relaxed);
+        let kind = armed[place].kind.clone();
+        if !armed[place].always {
+            armed.remove(place);
+        }
+        Some(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_read() {
+        let fault: Fault = "delay=250@receive:3".parse().unwrap();
+        let expected = Fault { kind: FaultKind::Delay(Duration::from_millis(250)), operation: Operation::Receive, nth: 3, always: false };
+        assert_eq!(fault, expected);
+        assert_eq!("503".parse::<Fault>().unwrap(), Fault::new(FaultKind::Status(503), Operation::Any));
+        assert!("stall@pool:2+".parse::<Fault>().unwrap().always);
+        for bad in ["", "explode", "delay=soon", "drop@tuesday", "drop@create:0", "777"] {
+            assert!(bad.parse::<Fault>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fault_goes_off_at_its_turn_and_once() {
+        let faults = Faults::default();
+        faults.arm("hang-up@command:2".parse().unwrap());
+        assert_eq!(faults.fire(Operation::Command, Phase::Request), None);
+        assert_eq!(faults.fire(Operation::Create, Phase::Request), None);
+        assert_eq!(faults.fire(Operation::Command, Phase::Reply { streams: true }), None);
+        assert_eq!(faults.fire(Operation::Command, Phase::Request), Some(FaultKind::HangUp));
+        assert_eq!(faults.fire(Operation::Command, Phase::Request), None);
+        assert_eq!(faults.served(), 1);
+    }
+}
