@@ -111,17 +111,6 @@ impl Flow {
         self.readable.notify_waiters();
     }
 
-    /// Whether the pipeline must end.
-    pub fn ended(&self) -> Option<Ended> {
-        self.lock().ended()
-    }
-
-    /// Whether all output was taken and nothing comes.
-    pub fn is_drained(&self) -> bool {
-        let state = self.lock();
-        state.finished && state.output.is_empty()
-    }
-
     /// Adds an input object.
     pub fn add_input(&self, value: Value) {
         self.lock().input.push_back(value);

@@ -1,1 +1,26 @@
-//! A simulated tenant.
+//! A simulated tenant: what an Exchange organization's remote PowerShell looks like from outside, on loopback. The server
+//! halves of [`crate::psrp`] and [`crate::transport::soap`] behind HTTP, with made-up organizations and faults on demand.
+//!
+//! ```
+//! use delegated_tenant::sim::Tenant;
+//! let tenant = Tenant::builder().mailboxes(25).start()?;
+//! println!("{} admin@partner.com:secret", tenant.uri());
+//! assert_eq!(tenant.stats().open, 0);
+//! # Ok::<(), delegated_tenant::Error>(())
+//! ```
+
+mod binder;
+mod cmdlets;
+mod faults;
+mod flow;
+mod mailbox;
+mod metadata;
+mod organization;
+mod records;
+mod runspace;
+mod server;
+mod shell;
+mod tenant;
+
+pub use faults::{Fault, FaultKind, KINDS as FAULT_KINDS, Operation};
+pub use tenant::{Account, Builder, LimitForm, Redirect, Stats, Tenant};

@@ -10,12 +10,10 @@ use uuid::Uuid;
 pub enum Category {
     NotSpecified = 0,
     InvalidArgument = 5,
-    InvalidData = 6,
     InvalidOperation = 7,
     ObjectNotFound = 13,
     OperationStopped = 14,
     ParserError = 17,
-    WriteError = 23,
 }
 
 /// An error before it becomes an ErrorRecord.

@@ -148,12 +148,11 @@ pub struct Runspace {
 
 impl Runspace {
     /// For one pipeline of the shell.
-    pub fn new(shell: Arc<Shell>, running: Arc<Running>, powershell: &PowerShell) -> Self {
-        let pools = shell.host();
-        let host = powershell.host.clone().filter(|h| !h.use_runspace_host).unwrap_or(pools);
+    pub fn new(shell: Arc<Shell>, running: Arc<Running>, host: Option<&HostInfo>, stream_options: i32) -> Self {
+        let host = host.filter(|h| !h.use_runspace_host).cloned().unwrap_or_else(|| shell.host());
         Self {
             host,
-            stream_options: powershell.stream_options,
+            stream_options,
             shell,
             running,
             calls: Cell::new(0),
@@ -325,7 +324,8 @@ impl Runspace {
         self.send_text(stream, &clixml::write(value))
     }
 
-    fn send_text(&self, stream: Stream, text: &str) -> Run {
+    /// Sends a record when there is room for it.
+    pub fn send_text(&self, stream: Stream, text: &str) -> Run {
         let count = self.records.get();
         self.records.set(count + 1);
         if count.is_multiple_of(16) {
@@ -341,6 +341,12 @@ impl Runspace {
         wanted.then(|| Invocation { name: name.to_owned(), position: place as i32 + 1, length: length as i32 })
     }
 
+    fn send_call(&self, call: &HostCall) -> Run {
+        // In a statement of its own: the pipeline must not be locked while there is no room.
+        let fragments = self.running.pipeline().host_call(call);
+        Ok(self.running.flow.push_when_room(fragments)?)
+    }
+
     /// Calls a method of the client's host and waits for the answer.
     fn call(&self, cmdlet: &str, method: i32, name: &str, parameters: Vec<Value>) -> Result<Value, Halt> {
         if self.host.is_host_null || self.host.is_host_ui_null {
@@ -351,7 +357,7 @@ impl Runspace {
         let call_id = self.calls.get() + 1;
         self.calls.set(call_id);
         let call = HostCall { call_id, method, method_name: name.to_owned(), parameters };
-        self.running.flow.push_when_room(self.running.pipeline().host_call(&call))?;
+        self.send_call(&call)?;
         match self.running.flow.response(call_id)?.result {
             Ok(value) => Ok(value.unwrap_or(Value::Nil)),
             Err(record) => {
@@ -382,9 +388,9 @@ impl Context<'_> {
         self.runspace
     }
 
-    /// The cmdlet's name.
-    pub fn name(&self) -> &'static str {
-        self.info.name
+    /// What the command line bound, for `end`.
+    pub fn bound(&self) -> &Bound {
+        self.preferences
     }
 
     /// This command's place in the pipeline, from 0.
@@ -481,7 +487,7 @@ impl Context<'_> {
     /// Writes a line on the client's host, which answers nothing.
     pub fn write_host_line(&self, text: &str) -> Run {
         let call = HostCall { call_id: -100, method: 16, method_name: "WriteLine2".into(), parameters: vec![text.into()] };
-        Ok(self.runspace.running.flow.push_when_room(self.runspace.running.pipeline().host_call(&call))?)
+        self.runspace.send_call(&call)
     }
 
     /// ShouldProcess: -WhatIf, -Confirm and, where the impact is high, the question without being asked for it.

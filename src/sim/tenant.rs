@@ -1,0 +1,453 @@
+//! The simulated tenant as its users see it: options, start, statistics, stop.
+
+use super::faults::{Fault, Faults, Operation};
+use super::organization::Organization;
+use super::server;
+use super::shell::{Shell, expired_shell, malformed, over_budget, too_many_shells};
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::soap;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// Someone who may sign in.
+#[derive(Clone)]
+pub struct Account {
+    /// The user principal name.
+    pub name: String,
+    /// Made up, like everything here: not a secret.
+    pub password: String,
+    /// RemotePowerShellEnabled; without it sign-in ends with 400.
+    pub remote_powershell: bool,
+    /// Whether any management role is assigned.
+    pub roles: bool,
+}
+
+impl Account {
+    /// With everything a partner's administrator has.
+    pub fn new(name: &str, password: &str) -> Self {
+        Self { name: name.to_owned(), password: password.to_owned(), remote_powershell: true, roles: true }
+    }
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Account").field(&self.name).finish()
+    }
+}
+
+/// How a session too many is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitForm {
+    /// At once, as in 2011.
+    Create,
+    /// The shell is created and every Receive fails, as later.
+    Receive,
+}
+
+/// Where a Create is sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redirect {
+    /// To the tenant's second port, with the `&amp;` and the trailing blank of real Locations.
+    Pod,
+    /// To itself, for ever.
+    Loop,
+    /// Without a Location.
+    Nowhere,
+    /// To this Location as it stands.
+    To(String),
+}
+
+/// What the tenant is to be like.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Builder {
+    pub(super) port: u16,
+    pub(super) accounts: Vec<Account>,
+    pub(super) tokens: Vec<String>,
+    pub(super) organizations: Vec<(String, usize)>,
+    pub(super) mailboxes: usize,
+    pub(super) max_shells: usize,
+    pub(super) limit: LimitForm,
+    pub(super) idle: Duration,
+    pub(super) max_idle: Duration,
+    pub(super) redirect: Option<Redirect>,
+    pub(super) gzip: bool,
+    pub(super) cookie: bool,
+    pub(super) keep_alive: Option<Duration>,
+    pub(super) progress: bool,
+    pub(super) micro_delay: bool,
+    pub(super) hidden: Vec<String>,
+    faults: Vec<Fault>,
+}
+
+impl Builder {
+    /// The port on 127.0.0.1; 0, the default, takes a free one.
+    pub fn port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+    /// One more account. Without any there are `admin@partner.com`, `disabled@partner.com` (RemotePowerShellEnabled is false)
+    /// and `noroles@partner.com`, each with the password `secret`.
+    pub fn account(mut self, account: Account) -> Self {
+        self.accounts.push(account);
+        self
+    }
+    /// A token that is good as the password `Bearer <token>`. Without any, every token is.
+    pub fn token(mut self, token: &str) -> Self {
+        self.tokens.push(token.to_owned());
+        self
+    }
+    /// One more organization, with so many mailboxes. Without any there are fabrikam.com, contoso.com and tailspintoys.com.
+    pub fn organization(mut self, domain: &str, mailboxes: usize) -> Self {
+        self.organizations.push((domain.to_owned(), mailboxes));
+        self
+    }
+    /// Mailboxes in each organization that says no number of its own: 25 at first.
+    pub fn mailboxes(self, mailboxes: usize) -> Self {
+        Self { mailboxes, ..self }
+    }
+    /// Sessions at a time for each account: 3 at first.
+    pub fn max_shells(self, max_shells: usize) -> Self {
+        Self { max_shells, ..self }
+    }
+    /// How a session too many is refused: in the later form at first.
+    pub fn limit(self, limit: LimitForm) -> Self {
+        Self { limit, ..self }
+    }
+    /// After what time a shell without a running command is closed, unless its client asks for another: 15 minutes at first.
+    pub fn idle(self, idle: Duration) -> Self {
+        Self { idle, ..self }
+    }
+    /// Sends every Create elsewhere.
+    pub fn redirect(self, redirect: Redirect) -> Self {
+        Self { redirect: Some(redirect), ..self }
+    }
+    /// Compresses replies where the client accepts it, as IIS before Exchange does.
+    pub fn gzip(self, gzip: bool) -> Self {
+        Self { gzip, ..self }
+    }
+    /// Demands the load balancer's cookie, which Create sets under another case of the path: true at first.
+    pub fn cookie(self, cookie: bool) -> Self {
+        Self { cookie, ..self }
+    }
+    /// Answers a held Receive with an empty stream after this time.
+    pub fn keep_alive(self, keep_alive: Duration) -> Self {
+        Self { keep_alive: Some(keep_alive), ..self }
+    }
+    /// Begins the first command of a session with progress, as Windows servers do.
+    pub fn progress(self, progress: bool) -> Self {
+        Self { progress, ..self }
+    }
+    /// Ends each Exchange cmdlet with the warning of a throttled service.
+    pub fn micro_delay(self, micro_delay: bool) -> Self {
+        Self { micro_delay, ..self }
+    }
+    /// Hides a cmdlet, as roles do.
+    pub fn hide(mut self, cmdlet: &str) -> Self {
+        self.hidden.push(cmdlet.to_owned());
+        self
+    }
+    /// Arms a fault from the start.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Starts it on threads of its own.
+    pub fn start(mut self) -> Result<Tenant> {
+        let failed = |what: &'static str| move |e: std::io::Error| Error::new(ErrorKind::Connect, "start simulated tenant", what).with_source(e);
+        if self.accounts.is_empty() {
+            let disabled = Account { remote_powershell: false, ..Account::new("disabled@partner.com", "secret") };
+            let unassigned = Account { roles: false, ..Account::new("noroles@partner.com", "secret") };
+            self.accounts = vec![Account::new("admin@partner.com", "secret"), disabled, unassigned];
+        }
+        if self.organizations.is_empty() {
+            self.organizations = ["fabrikam.com", "contoso.com", "tailspintoys.com"].map(|d| (d.to_owned(), self.mailboxes)).into();
+        }
+        let mut organizations: Vec<_> = self.organizations.iter().map(|(d, n)| Arc::new(Organization::new(d, *n))).collect();
+        for account in &self.accounts {
+            let own = account.name.rsplit('@').next().unwrap_or_default();
+            if !organizations.iter().any(|o| o.domain().eq_ignore_ascii_case(own)) {
+                organizations.push(Arc::new(Organization::new(own, self.mailboxes)));
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("tenant").enable_all().build();
+        let runtime = runtime.map_err(failed("no threads"))?;
+        let listen = |port| runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).map_err(failed("the port cannot be listened on"));
+        let (front, pod) = (listen(self.port)?, listen(0)?);
+        let address = |l: &TcpListener| l.local_addr().map_err(failed("the port is unknown"));
+        let (front_address, pod_address) = (address(&front)?, address(&pod)?);
+        let faults = Faults::default();
+        for fault in std::mem::take(&mut self.faults) {
+            faults.arm(fault);
+        }
+        let service = Arc::new(Service {
+            options: self,
+            faults,
+            pod: pod_address,
+            cookie: Uuid::new_v4().simple().to_string(),
+            counters: Counters::default(),
+            organizations,
+            shells: Mutex::default(),
+            gone: Mutex::default(),
+            refused: Mutex::default(),
+            creating: Mutex::default(),
+        });
+        runtime.spawn(server::serve(front, Arc::clone(&service), true));
+        runtime.spawn(server::serve(pod, Arc::clone(&service), false));
+        Ok(Tenant { service, address: front_address, runtime: Some(runtime) })
+    }
+}
+
+/// A simulated tenant at work in this process. Dropping it stops it.
+#[derive(Debug)]
+pub struct Tenant {
+    service: Arc<Service>,
+    address: SocketAddr,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Tenant {
+    /// What it is to be like; `start` starts it.
+    pub fn builder() -> Builder {
+        Builder {
+            port: 0,
+            accounts: Vec::new(),
+            tokens: Vec::new(),
+            organizations: Vec::new(),
+            mailboxes: 25,
+            max_shells: 3,
+            limit: LimitForm::Receive,
+            idle: Duration::from_secs(900),
+            max_idle: Duration::from_secs(43_200),
+            redirect: None,
+            gzip: false,
+            cookie: true,
+            keep_alive: None,
+            progress: false,
+            micro_delay: false,
+            hidden: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The connection URI, without an organization.
+    pub fn uri(&self) -> String {
+        format!("http://{}/powershell-liveid", self.address)
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The accounts there are.
+    pub fn accounts(&self) -> &[Account] {
+        &self.service.options.accounts
+    }
+
+    /// The organizations there are.
+    pub fn organizations(&self) -> Vec<String> {
+        self.service.organizations.iter().map(|o| o.domain().to_owned()).collect()
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> Stats {
+        self.service.stats()
+    }
+
+    /// Arms a fault.
+    pub fn arm(&self, fault: Fault) {
+        self.service.faults.arm(fault);
+    }
+
+    /// Disarms every fault.
+    pub fn disarm(&self) {
+        self.service.faults.clear();
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        for shell in self.service.all() {
+            self.service.close(&shell, &soap::Fault::default());
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What happened so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// Shells open now, those refused late included until they are deleted.
+    pub open: u64,
+    /// Shells ever opened.
+    pub opened: u64,
+    /// Shells closed by Delete.
+    pub closed: u64,
+    /// Shells closed for idleness or by a fault.
+    pub expired: u64,
+    /// Pipelines running now.
+    pub at_work: u64,
+    /// HTTP requests to the endpoint.
+    pub requests: u64,
+    /// Faults that went off.
+    pub faults: u64,
+    /// Operations by name.
+    pub operations: HashMap<String, u64>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    opened: AtomicU64,
+    closed: AtomicU64,
+    expired: AtomicU64,
+    requests: AtomicU64,
+    operations: Mutex<HashMap<&'static str, u64>>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Service {
+    /// What the tenant is to be like.
+    pub options: Builder,
+    /// The armed faults.
+    pub faults: Faults,
+    /// Where a redirect goes.
+    pub pod: SocketAddr,
+    /// The cookie's secret part.
+    pub cookie: String,
+    counters: Counters,
+    organizations: Vec<Arc<Organization>>,
+    shells: Mutex<HashMap<String, Arc<Shell>>>,
+    /// Ids of shells closed for idleness, the last thousand.
+    gone: Mutex<VecDeque<String>>,
+    /// Authorization headers that are refused from now on.
+    refused: Mutex<HashSet<String>>,
+    creating: Mutex<()>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Service {
+    /// Held while a shell is admitted and opened, so that two at once do not both count as the last one allowed.
+    pub fn creating(&self) -> MutexGuard<'_, ()> {
+        lock(&self.creating)
+    }
+
+    /// Whether one more shell of the account is within its limit; else how it is refused: at once or late.
+    pub fn admit(&self, account: &str) -> std::result::Result<Option<soap::Fault>, soap::Fault> {
+        let open = lock(&self.shells).values().filter(|s| s.account == account && !s.is_doomed()).count();
+        let limit = self.options.max_shells;
+        match self.options.limit {
+            _ if open < limit => Ok(None),
+            LimitForm::Create => Err(too_many_shells(limit)),
+            LimitForm::Receive => Ok(Some(over_budget(limit, account))),
+        }
+    }
+
+    /// Adds an open shell.
+    pub fn add(&self, shell: &Arc<Shell>) -> std::result::Result<(), soap::Fault> {
+        let mut shells = lock(&self.shells);
+        if shells.contains_key(&shell.id) {
+            return Err(malformed("the shell's id is in use"));
+        }
+        shells.insert(shell.id.clone(), Arc::clone(shell));
+        self.counters.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the shell is still open.
+    pub fn has(&self, shell: &Shell) -> bool {
+        lock(&self.shells).contains_key(&shell.id)
+    }
+
+    /// The shell of this id, or why there is none.
+    pub fn find(&self, id: &str) -> std::result::Result<Arc<Shell>, soap::Fault> {
+        let id = id.to_ascii_uppercase();
+        lock(&self.shells).get(&id).cloned().ok_or_else(|| {
+            if lock(&self.gone).contains(&id) { expired_shell(&id) } else { super::shell::no_such_shell(&id) }
+        })
+    }
+
+    fn all(&self) -> Vec<Arc<Shell>> {
+        lock(&self.shells).values().cloned().collect()
+    }
+
+    /// Closes a shell for its client.
+    pub fn close(&self, shell: &Shell, fault: &soap::Fault) {
+        if lock(&self.shells).remove(&shell.id).is_some() {
+            self.counters.closed.fetch_add(1, Ordering::Relaxed);
+        }
+        shell.fail(fault);
+    }
+
+    /// Closes a shell against its client's will.
+    pub fn expire(&self, shell: &Shell) {
+        if lock(&self.shells).remove(&shell.id).is_some() {
+            self.counters.expired.fetch_add(1, Ordering::Relaxed);
+            let mut gone = lock(&self.gone);
+            gone.push_back(shell.id.clone());
+            if gone.len() > 1000 {
+                gone.pop_front();
+            }
+        }
+        shell.fail(&expired_shell(&shell.id));
+    }
+
+    /// Refuses this Authorization header from now on, and closes the account's shells.
+    pub fn refuse(&self, authorization: &str, account: &str) {
+        lock(&self.refused).insert(authorization.to_owned());
+        for shell in self.all().iter().filter(|s| s.account == account) {
+            self.expire(shell);
+        }
+    }
+
+    /// Whether this Authorization header is refused.
+    pub fn is_refused(&self, authorization: &str) -> bool {
+        lock(&self.refused).contains(authorization)
+    }
+
+    /// The organization of this domain, tenant name or id.
+    pub fn organization(&self, name: &str) -> Option<Arc<Organization>> {
+        let id = Uuid::parse_str(name).ok();
+        let names = |o: &&Arc<Organization>| {
+            o.domain().eq_ignore_ascii_case(name) || o.tenant().eq_ignore_ascii_case(name) || id.is_some_and(|i| i == o.guid(0))
+        };
+        self.organizations.iter().find(names).cloned()
+    }
+
+    /// Counts a request to the endpoint.
+    pub fn count_request(&self) {
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an operation.
+    pub fn count(&self, operation: Operation) {
+        *lock(&self.counters.operations).entry(operation.name()).or_default() += 1;
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> Stats {
+        let shells = self.all();
+        let number = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        Stats {
+            open: shells.len() as u64,
+            opened: number(&self.counters.opened),
+            closed: number(&self.counters.closed),
+            expired: number(&self.counters.expired),
+            at_work: shells.iter().map(|s| s.at_work() as u64).sum(),
+            requests: number(&self.counters.requests),
+            faults: self.faults.served(),
+            operations: lock(&self.counters.operations).iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+        }
+    }
+}
