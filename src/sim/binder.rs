@@ -65,7 +65,9 @@ impl Kind {
             },
             Self::Credential => match value.property("Password") {
                 Some(_) => Ok(value),
-                None => fails("A command that prompts the user failed because the host program or the command type does not support user interaction."),
+                None => fails(
+                    "A command that prompts the user failed because the host program or the command type does not support user interaction.",
+                ),
             },
             Self::Switch | Self::Bool => match flag(&value) {
                 Some(b) => Ok(b.into()),
@@ -240,8 +242,9 @@ impl Binder {
             [p] if !name.is_empty() => Ok(p),
             [_, _, ..] if !name.is_empty() => {
                 let candidates = found.iter().map(|p| format!(" -{}", p.name)).collect::<String>();
-                let message =
-                    format!("Parameter cannot be processed because the parameter name '{name}' is ambiguous. Possible matches include:{candidates}.");
+                let message = format!(
+                    "Parameter cannot be processed because the parameter name '{name}' is ambiguous. Possible matches include:{candidates}."
+                );
                 Err(self.failure(message, "AmbiguousParameter"))
             }
             _ => Err(self.failure(format!("A parameter cannot be found that matches parameter name '{name}'."), "NamedParameterNotFound")),

@@ -233,10 +233,6 @@ impl Flow {
 
 impl State {
     fn ended(&self) -> Option<Ended> {
-        if self.fault.is_some() {
-            Some(Ended::Gone)
-        } else {
-            self.stopping.then_some(Ended::Stopped)
-        }
+        if self.fault.is_some() { Some(Ended::Gone) } else { self.stopping.then_some(Ended::Stopped) }
     }
 }

@@ -119,8 +119,18 @@ pub fn slots(organization: &Organization, person: &Person) -> [String; SLOTS] {
         format!("EURPR01DG{:03}-db{:03}", noise % 300, noise % 40),
         format!("{gigabytes} GB ({} bytes)", grouped(gigabytes << 30)),
         format!("Building {}, room {}", noise % 20, noise % 900),
-        format!("/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn={:016x}-{}", mix(noise ^ 4), person.alias),
-        format!("S-1-5-21-{}-{}-{}-{}", noise % 4_000_000_000, mix(noise) % 4_000_000_000, organization.guid(9).as_u128() % 4_000_000_000, person.index + 1000),
+        format!(
+            "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn={:016x}-{}",
+            mix(noise ^ 4),
+            person.alias
+        ),
+        format!(
+            "S-1-5-21-{}-{}-{}-{}",
+            noise % 4_000_000_000,
+            mix(noise) % 4_000_000_000,
+            organization.guid(9).as_u128() % 4_000_000_000,
+            person.index + 1000
+        ),
         escaped(&format!("Moved here on wave {} by <migration> & checked;\nsee ticket_x{:04X}_", noise % 12, noise % 65_536)),
     ]
 }
@@ -148,7 +158,9 @@ pub fn multi_valued(of: &str, items: &[String]) -> Object {
     Object {
         content: Content::List(items.iter().map(|i| Value::from(i.as_str())).collect()),
         ..typed(&[
-            &format!("Microsoft.Exchange.Data.MultiValuedProperty`1[[{of}, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]"),
+            &format!(
+                "Microsoft.Exchange.Data.MultiValuedProperty`1[[{of}, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]"
+            ),
             "Microsoft.Exchange.Data.MultiValuedPropertyBase",
         ])
     }
@@ -257,13 +269,19 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("ResetPasswordOnNextLogon", false.into());
     add("ResourceCapacity", if kind == Kind::Room { 12.into() } else { Value::Nil });
     add("ResourceCustom", if kind == Kind::Room { strings(&["Projector", "Whiteboard"]) } else { none() }.into());
-    add("ResourceType", if kind == Kind::Room { enumeration("Directory.Recipient.ExchangeResourceType", "Room", 0).into() } else { Value::Nil });
+    add(
+        "ResourceType",
+        if kind == Kind::Room { enumeration("Directory.Recipient.ExchangeResourceType", "Room", 0).into() } else { Value::Nil },
+    );
     add("RoomMailboxAccountEnabled", if kind == Kind::Room { false.into() } else { Value::Nil });
     add("SamAccountName", format!("${alias}").into());
     add("SCLDeleteThreshold", Value::Nil);
     add("SCLJunkThreshold", Value::U8(4));
     add("AntispamBypassEnabled", false.into());
-    add("ServerLegacyDN", "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Configuration/cn=Servers/cn=AM0PR01MB0220".into());
+    add(
+        "ServerLegacyDN",
+        "/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Configuration/cn=Servers/cn=AM0PR01MB0220".into(),
+    );
     add("ServerName", "am0pr01mb0220".into());
     add("UseDatabaseQuotaDefaults", false.into());
     add("IssueWarningQuota", "98 GB (105,226,698,752 bytes)".into());
@@ -285,7 +303,10 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("ArchiveStatus", enumeration("Directory.Recipient.ArchiveStatusFlags", "Active", 1).into());
     add("AuditEnabled", true.into());
     add("AuditLogAgeLimit", "90.00:00:00".into());
-    add("AuditAdmin", strings(&["Update", "MoveToDeletedItems", "SoftDelete", "HardDelete", "FolderBind", "SendAs", "SendOnBehalf"]).into());
+    add(
+        "AuditAdmin",
+        strings(&["Update", "MoveToDeletedItems", "SoftDelete", "HardDelete", "FolderBind", "SendAs", "SendOnBehalf"]).into(),
+    );
     add("WhenMailboxCreated", Value::DateTime(gap(CREATED)));
     add("UsageLocation", "Denmark".into());
     add("IsInactiveMailbox", false.into());
@@ -305,12 +326,7 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("Alias", alias.as_str().into());
     add("OrganizationalUnit", unit.as_str().into());
     add("DisplayName", gap(DISPLAY).into());
-    let all = [
-        format!("SMTP:{address}"),
-        format!("smtp:{alias}@{tenant}"),
-        format!("SIP:{address}"),
-        format!("X500:{}", gap(LEGACY_DN)),
-    ];
+    let all = [format!("SMTP:{address}"), format!("smtp:{alias}@{tenant}"), format!("SIP:{address}"), format!("X500:{}", gap(LEGACY_DN))];
     add("EmailAddresses", addresses(&all).into());
     add("ExternalDirectoryObjectId", gap(ARCHIVE_GUID).into());
     add("HiddenFromAddressListsEnabled", (kind == Kind::Shared).into());
@@ -326,7 +342,10 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("IsValid", true.into());
     add("ExchangeVersion", "0.20 (15.0.0.0)".into());
     add("Name", alias.as_str().into());
-    add("DistinguishedName", format!("CN={alias},OU={tenant},OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM").into());
+    add(
+        "DistinguishedName",
+        format!("CN={alias},OU={tenant},OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM").into(),
+    );
     add("SidHistory", none().into());
     add("Sid", gap(SID).into());
     add("Guid", guid_gap(GUID).into());
@@ -340,7 +359,11 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("ObjectState", enumeration("ObjectState", "Unchanged", 1).into());
 
     Value::from(Object {
-        type_names: Some(chain(&["Microsoft.Exchange.Data.Directory.Management.Mailbox", "Microsoft.Exchange.Data.Directory.Management.MailEnabledOrgPerson", "Microsoft.Exchange.Data.Directory.Management.MailEnabledRecipient"])),
+        type_names: Some(chain(&[
+            "Microsoft.Exchange.Data.Directory.Management.Mailbox",
+            "Microsoft.Exchange.Data.Directory.Management.MailEnabledOrgPerson",
+            "Microsoft.Exchange.Data.Directory.Management.MailEnabledRecipient",
+        ])),
         to_string: Some(alias.into()),
         adapted: Some(p),
         ..Object::new()

@@ -101,7 +101,9 @@ impl Command {
         let parameter = |(name, kind, aliases): &(String, String, Vec<String>)| {
             let names = Object {
                 content: Content::List(aliases.iter().map(|a| Value::from(a.as_str())).collect()),
-                ..typed(&["System.Collections.ObjectModel.Collection`1[[System.String, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]"])
+                ..typed(&[
+                    "System.Collections.ObjectModel.Collection`1[[System.String, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]",
+                ])
             };
             let metadata = Object {
                 to_string: Some("System.Management.Automation.ParameterMetadata".into()),
@@ -118,9 +120,16 @@ impl Command {
         };
         let parameters = Object {
             content: Content::Dictionary(self.parameters.iter().map(parameter).collect()),
-            ..typed(&["System.Collections.Generic.Dictionary`2[[System.String, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089],[System.Management.Automation.ParameterMetadata, System.Management.Automation, Version=3.0.0.0, Culture=neutral, PublicKeyToken=31bf3856ad364e35]]"])
+            ..typed(&[
+                "System.Collections.Generic.Dictionary`2[[System.String, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089],[System.Management.Automation.ParameterMetadata, System.Management.Automation, Version=3.0.0.0, Culture=neutral, PublicKeyToken=31bf3856ad364e35]]",
+            ])
         };
-        let output = Object { content: Content::List(Vec::new()), ..typed(&["System.Collections.ObjectModel.ReadOnlyCollection`1[[System.Management.Automation.PSTypeName, System.Management.Automation, Version=3.0.0.0, Culture=neutral, PublicKeyToken=31bf3856ad364e35]]"]) };
+        let output = Object {
+            content: Content::List(Vec::new()),
+            ..typed(&[
+                "System.Collections.ObjectModel.ReadOnlyCollection`1[[System.Management.Automation.PSTypeName, System.Management.Automation, Version=3.0.0.0, Culture=neutral, PublicKeyToken=31bf3856ad364e35]]",
+            ])
+        };
         vec![
             Property::new("Name", self.name.as_str()),
             namespace,
@@ -157,7 +166,8 @@ pub fn answer(runspace: &Runspace, query: &MetadataQuery) -> Run {
         named && cmdlets && here && runspace.shell.allows(&c.name)
     };
     let found: Vec<_> = commands().iter().filter(wants).collect();
-    let names = ["Selected.Microsoft.PowerShell.Commands.GenericMeasureInfo", "System.Management.Automation.PSCustomObject", "System.Object"];
+    let names =
+        ["Selected.Microsoft.PowerShell.Commands.GenericMeasureInfo", "System.Management.Automation.PSCustomObject", "System.Object"];
     let count = Object { type_names: Some(type_names(&names)), ..Object::bag(vec![Property::new("Count", found.len() as i32)]) };
     runspace.send_text(Stream::Output, &clixml::write(&count.into()))?;
     found.iter().try_for_each(|c| runspace.send_text(Stream::Output, &clixml::write(&c.selected())))

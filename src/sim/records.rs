@@ -88,7 +88,8 @@ impl Failure {
             _ => "PSObject",
         };
         let category = format!("{:?}", self.category);
-        let shown = if target_name.len() > 40 { format!("{}...", target_name.chars().take(37).collect::<String>()) } else { target_name.clone() };
+        let shown =
+            if target_name.len() > 40 { format!("{}...", target_name.chars().take(37).collect::<String>()) } else { target_name.clone() };
         let mut properties = vec![
             Property::new("Exception", self.exception_object()),
             Property::new("TargetObject", self.target.clone()),
@@ -130,7 +131,10 @@ impl Failure {
         }
         properties.extend([
             Property::new("Message", self.message.as_str()),
-            Property::new("Data", Object { content: Content::Dictionary(Vec::new()), ..typed(&["System.Collections.ListDictionaryInternal"]) }),
+            Property::new(
+                "Data",
+                Object { content: Content::Dictionary(Vec::new()), ..typed(&["System.Collections.ListDictionaryInternal"]) },
+            ),
             Property::new("InnerException", Value::Nil),
             Property::new("TargetSite", Value::Nil),
             Property::new("StackTrace", Value::Nil),
@@ -160,9 +164,14 @@ pub struct Invocation {
 
 impl Invocation {
     fn add_to(&self, properties: &mut Vec<Property>) {
+        // Each list has the type PowerShell gives it: pypsrp reads them in an order of its own and trips over a TNRef.
+        let list = |names: &[&str]| Object { content: Content::List(Vec::new()), ..typed(names) };
         let empty_bag = Object {
             content: Content::Dictionary(Vec::new()),
-            ..typed(&["System.Management.Automation.PSBoundParametersDictionary", "System.Collections.Generic.Dictionary`2[[System.String],[System.Object]]"])
+            ..typed(&[
+                "System.Management.Automation.PSBoundParametersDictionary",
+                "System.Collections.Generic.Dictionary`2[[System.String],[System.Object]]",
+            ])
         };
         properties.extend([
             Property::new("InvocationInfo_BoundParameters", empty_bag),
@@ -172,21 +181,28 @@ impl Invocation {
             Property::new("InvocationInfo_Line", ""),
             Property::new("InvocationInfo_OffsetInLine", 0),
             Property::new("InvocationInfo_HistoryId", Value::I64(1)),
-            Property::new("InvocationInfo_PipelineIterationInfo", Object::list(Vec::new())),
+            Property::new("InvocationInfo_PipelineIterationInfo", list(&["System.Int32[]", "System.Array"])),
             Property::new("InvocationInfo_PipelineLength", self.length),
             Property::new("InvocationInfo_PipelinePosition", self.position),
             Property::new("InvocationInfo_PositionMessage", ""),
             Property::new("InvocationInfo_ScriptLineNumber", 0),
             Property::new("InvocationInfo_ScriptName", ""),
-            Property::new("InvocationInfo_UnboundArguments", Object::list(Vec::new())),
+            Property::new("InvocationInfo_UnboundArguments", list(&[OBJECTS])),
             Property::new("SerializeExtent", false),
             Property::new("CommandInfo_CommandType", Object::enumeration("System.Management.Automation.CommandTypes", "Cmdlet", 8)),
             Property::new("CommandInfo_Name", self.name.as_str()),
             Property::new("CommandInfo_Definition", self.name.as_str()),
-            Property::new("CommandInfo_Visibility", Object::enumeration("System.Management.Automation.SessionStateEntryVisibility", "Public", 0)),
+            Property::new(
+                "CommandInfo_Visibility",
+                Object::enumeration("System.Management.Automation.SessionStateEntryVisibility", "Public", 0),
+            ),
         ]);
     }
 }
+
+const OBJECTS: &str =
+    "System.Collections.Generic.List`1[[System.Object, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]";
+const NUMBERS: &str = "System.Collections.ObjectModel.ReadOnlyCollection`1[[System.Int32, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]";
 
 /// The server that ids name.
 pub const SERVER: &str = "AM0PR01MB0220";
@@ -196,13 +212,14 @@ pub const DOMAIN_CONTROLLER: &str = "AM0PR01A01DC01.EURPRD01.PROD.OUTLOOK.COM";
 
 /// A warning, verbose or debug record.
 pub fn informational(message: &str, invocation: Option<&Invocation>) -> Value {
+    let list = |names: &[&str]| Object { content: Content::List(Vec::new()), ..typed(names) };
     let mut properties = vec![
         Property::new("InformationalRecord_Message", message),
         Property::new("InformationalRecord_SerializeInvocationInfo", invocation.is_some()),
     ];
     if let Some(invocation) = invocation {
         invocation.add_to(&mut properties);
-        properties.push(Property::new("InformationalRecord_PipelineIterationInfo", Object::list(Vec::new())));
+        properties.push(Property::new("InformationalRecord_PipelineIterationInfo", list(&[NUMBERS])));
     }
     Value::from(Object { to_string: Some(message.into()), ..Object::bag(properties) })
 }
@@ -243,7 +260,9 @@ impl Progress<'_> {
 pub fn information(data: Value, source: &str, tags: &[&str], user: &str) -> Value {
     let tags = Object {
         content: Content::List(tags.iter().map(|t| Value::from(*t)).collect()),
-        ..typed(&["System.Collections.Generic.List`1[[System.String, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]"])
+        ..typed(&[
+            "System.Collections.Generic.List`1[[System.String, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b77a5c561934e089]]",
+        ])
     };
     let properties = vec![
         Property::new("MessageData", data.clone()),
@@ -339,7 +358,13 @@ mod tests {
 
     #[test]
     fn an_exchange_id_names_the_server_and_the_class() {
-        let f = Failure::exchange("ManagementObjectNotFoundException", "gone", Category::NotSpecified, "Get-Mailbox", "RecipientTasks.GetMailbox");
+        let f = Failure::exchange(
+            "ManagementObjectNotFoundException",
+            "gone",
+            Category::NotSpecified,
+            "Get-Mailbox",
+            "RecipientTasks.GetMailbox",
+        );
         assert!(f.id.starts_with("[Server=AM0PR01MB0220,RequestId="), "{}", f.id);
         assert!(f.id.contains("] [FailureCategory=Cmdlet-ManagementObjectNotFoundException] "), "{}", f.id);
         assert!(f.id.ends_with(",Microsoft.Exchange.Management.RecipientTasks.GetMailbox"), "{}", f.id);

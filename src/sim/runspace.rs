@@ -5,7 +5,7 @@ use super::binder::{Binder, Bound, Parameter};
 use super::cmdlets;
 use super::flow::Ended;
 use super::organization::Organization;
-use super::records::{Category, Failure, Invocation, Progress, informational, information, text_of};
+use super::records::{Category, Failure, Invocation, Progress, information, informational, text_of};
 use super::shell::{Running, Shell};
 use crate::clixml::{self, Content, Object, Property, Value};
 use crate::psrp::{Command, HostCall, HostInfo, Merge, PipelineState, PowerShell, Stream};
@@ -150,15 +150,7 @@ impl Runspace {
     /// For one pipeline of the shell.
     pub fn new(shell: Arc<Shell>, running: Arc<Running>, host: Option<&HostInfo>, stream_options: i32) -> Self {
         let host = host.filter(|h| !h.use_runspace_host).cloned().unwrap_or_else(|| shell.host());
-        Self {
-            host,
-            stream_options,
-            shell,
-            running,
-            calls: Cell::new(0),
-            records: Cell::new(0),
-            answered_for_all: Cell::new(None),
-        }
+        Self { host, stream_options, shell, running, calls: Cell::new(0), records: Cell::new(0), answered_for_all: Cell::new(None) }
     }
 
     /// Runs it all and sends the final state.
@@ -194,7 +186,8 @@ impl Runspace {
         }
         if let Some(script) = powershell.commands.iter().find(|c| c.is_script) {
             let message = "The syntax is not supported by this runspace. This can occur if the runspace is in no-language mode.";
-            let failure = Failure::new("System.Management.Automation.ParseException", message, "ScriptsNotAllowed", Category::ParserError, "");
+            let failure =
+                Failure::new("System.Management.Automation.ParseException", message, "ScriptsNotAllowed", Category::ParserError, "");
             return Err(failure.about(script.text.as_str().into()).into());
         }
         let mut piped = !powershell.no_input;
@@ -362,7 +355,8 @@ impl Runspace {
             Ok(value) => Ok(value.unwrap_or(Value::Nil)),
             Err(record) => {
                 let exception = record.property("Exception");
-                let message = exception.and_then(|e| e.property("Message")).or_else(|| record.property("ErrorDetails_Message")).map(text_of);
+                let message =
+                    exception.and_then(|e| e.property("Message")).or_else(|| record.property("ErrorDetails_Message")).map(text_of);
                 let message = message.filter(|m| !m.is_empty()).unwrap_or_else(|| text_of(&record));
                 let id = record.property("FullyQualifiedErrorId").map_or_else(|| "RemoteHostExecutionException".to_owned(), text_of);
                 let exception = "System.Management.Automation.Host.HostException";
@@ -440,9 +434,18 @@ impl Context<'_> {
             Action::Silent => Ok(()),
             Action::Continue => self.record(Stream::Warning, self.merge.warning, informational(message, self.invocation(2).as_ref())),
             Action::Stop => {
-                let text = format!("The running command stopped because the preference variable \"WarningPreference\" or common parameter is set to Stop: {message}");
+                let text = format!(
+                    "The running command stopped because the preference variable \"WarningPreference\" or common parameter is set to Stop: {message}"
+                );
                 let exception = "System.Management.Automation.ActionPreferenceStopException";
-                Err(Failure::new(exception, text, format!("ActionPreferenceStop,{}", self.info.name), Category::OperationStopped, self.info.name).into())
+                Err(Failure::new(
+                    exception,
+                    text,
+                    format!("ActionPreferenceStop,{}", self.info.name),
+                    Category::OperationStopped,
+                    self.info.name,
+                )
+                .into())
             }
         }
     }
@@ -502,7 +505,8 @@ impl Context<'_> {
         if let Some(answer) = self.runspace.answered_for_all.get() {
             return Ok(answer);
         }
-        let choice = |label: &str, help: &str| Value::from(Object::bag(vec![Property::new("label", label), Property::new("helpMessage", help)]));
+        let choice =
+            |label: &str, help: &str| Value::from(Object::bag(vec![Property::new("label", label), Property::new("helpMessage", help)]));
         let choices = Object::list(vec![
             choice("&Yes", "Continue with only the next step of the operation."),
             choice("Yes to &All", "Continue with all the steps of the operation."),

@@ -108,9 +108,11 @@ async fn handle(service: Arc<Service>, front: bool, request: Request<Incoming>) 
             service.count_request();
             endpoint(&service, front, request).await
         }
-        (&Method::GET, "") => {
-            Ok(reply(StatusCode::OK, "text/plain", "A simulated tenant. The endpoint is /powershell-liveid, statistics are at /sim/stats.\n"))
-        }
+        (&Method::GET, "") => Ok(reply(
+            StatusCode::OK,
+            "text/plain",
+            "A simulated tenant. The endpoint is /powershell-liveid, statistics are at /sim/stats.\n",
+        )),
         (&Method::GET, "sim/stats") => {
             Ok(reply(StatusCode::OK, "application/json", serde_json::to_vec(&service.stats()).unwrap_or_default()))
         }
@@ -199,7 +201,13 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
     };
     let envelope = match soap::read_request(&body) {
         Ok(envelope) => envelope,
-        Err(error) => return Ok(answer(service, &parts.headers, &ResponseEnvelope { relates_to: String::new(), activity_id: None, body: Err(malformed(&error.to_string())) })),
+        Err(error) => {
+            return Ok(answer(
+                service,
+                &parts.headers,
+                &ResponseEnvelope { relates_to: String::new(), activity_id: None, body: Err(malformed(&error.to_string())) },
+            ));
+        }
     };
     let operation = operation_of(&envelope.body);
     service.count(operation);
@@ -361,7 +369,12 @@ fn answer(service: &Service, headers: &HeaderMap, envelope: &ResponseEnvelope) -
 }
 
 /// The faults that change what the envelope says.
-fn spoil(service: &Service, fault: &FaultKind, envelope: &RequestEnvelope, outcome: Result<Answer, soap::Fault>) -> Result<Answer, soap::Fault> {
+fn spoil(
+    service: &Service,
+    fault: &FaultKind,
+    envelope: &RequestEnvelope,
+    outcome: Result<Answer, soap::Fault>,
+) -> Result<Answer, soap::Fault> {
     match (fault, outcome) {
         (FaultKind::Truncated, Ok(Answer::Received { mut streams, done })) => {
             if let Some(last) = streams.iter_mut().rfind(|s| !s.data.is_empty()) {

@@ -251,7 +251,8 @@ impl Shell {
         for event in events {
             match event {
                 ServerPipelineEvent::Create(powershell) => {
-                    let runspace = Runspace::new(Arc::clone(self), Arc::clone(running), powershell.host.as_ref(), powershell.stream_options);
+                    let runspace =
+                        Runspace::new(Arc::clone(self), Arc::clone(running), powershell.host.as_ref(), powershell.stream_options);
                     self.start(running, move || runspace.run(&powershell));
                 }
                 ServerPipelineEvent::Metadata(query) => {
@@ -463,7 +464,8 @@ pub fn timed_out() -> Fault {
 
 /// The request cannot be understood.
 pub fn malformed(why: &str) -> Fault {
-    let text = format!("The SOAP XML in the message does not match the corresponding XML schema definition. Change the XML and retry. ({why})");
+    let text =
+        format!("The SOAP XML in the message does not match the corresponding XML schema definition. Change the XML and retry. ({why})");
     fault(code::SCHEMA, "SchemaValidationError", text)
 }
 

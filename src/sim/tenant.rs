@@ -159,7 +159,8 @@ impl Builder {
 
     /// Starts it on threads of its own.
     pub fn start(mut self) -> Result<Tenant> {
-        let failed = |what: &'static str| move |e: std::io::Error| Error::new(ErrorKind::Connect, "start simulated tenant", what).with_source(e);
+        let failed =
+            |what: &'static str| move |e: std::io::Error| Error::new(ErrorKind::Connect, "start simulated tenant", what).with_source(e);
         if self.accounts.is_empty() {
             let disabled = Account { remote_powershell: false, ..Account::new("disabled@partner.com", "secret") };
             let unassigned = Account { roles: false, ..Account::new("noroles@partner.com", "secret") };
@@ -177,7 +178,8 @@ impl Builder {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("tenant").enable_all().build();
         let runtime = runtime.map_err(failed("no threads"))?;
-        let listen = |port| runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).map_err(failed("the port cannot be listened on"));
+        let listen =
+            |port| runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).map_err(failed("the port cannot be listened on"));
         let (front, pod) = (listen(self.port)?, listen(0)?);
         let address = |l: &TcpListener| l.local_addr().map_err(failed("the port is unknown"));
         let (front_address, pod_address) = (address(&front)?, address(&pod)?);
@@ -373,9 +375,10 @@ impl Service {
     /// The shell of this id, or why there is none.
     pub fn find(&self, id: &str) -> std::result::Result<Arc<Shell>, soap::Fault> {
         let id = id.to_ascii_uppercase();
-        lock(&self.shells).get(&id).cloned().ok_or_else(|| {
-            if lock(&self.gone).contains(&id) { expired_shell(&id) } else { super::shell::no_such_shell(&id) }
-        })
+        lock(&self.shells)
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| if lock(&self.gone).contains(&id) { expired_shell(&id) } else { super::shell::no_such_shell(&id) })
     }
 
     fn all(&self) -> Vec<Arc<Shell>> {

@@ -98,7 +98,13 @@ impl Select {
                 None => {
                     let message = format!("Property \"{name}\" cannot be found.");
                     let id = "ExpandPropertyNotFound,Microsoft.PowerShell.Commands.SelectObjectCommand";
-                    let failure = Failure::new("System.Management.Automation.PSArgumentException", message, id, Category::InvalidArgument, "Select-Object");
+                    let failure = Failure::new(
+                        "System.Management.Automation.PSArgumentException",
+                        message,
+                        id,
+                        Category::InvalidArgument,
+                        "Select-Object",
+                    );
                     context.error(failure.about(value.clone()))
                 }
             };
@@ -122,7 +128,8 @@ impl Select {
             });
             properties.extend(found);
         }
-        let first = value.as_object().and_then(|o| o.type_names.as_ref()?.first()).map_or_else(|| "System.String".to_owned(), Text::to_string);
+        let first =
+            value.as_object().and_then(|o| o.type_names.as_ref()?.first()).map_or_else(|| "System.String".to_owned(), Text::to_string);
         let names = type_names(&[&format!("Selected.{first}"), "System.Management.Automation.PSCustomObject", "System.Object"]);
         context.write(Object { type_names: Some(names), ..Object::bag(properties) })
     }
@@ -195,9 +202,12 @@ fn get_command(context: &mut Context<'_>, bound: &Bound) -> Run {
         }
     }
     if !found && let Some(name) = names.iter().find(|n| !n.contains(['*', '?'])) {
-        let message = format!("The term '{name}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again.");
+        let message = format!(
+            "The term '{name}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again."
+        );
         let id = "CommandNotFoundException,Microsoft.PowerShell.Commands.GetCommandCommand";
-        let failure = Failure::new("System.Management.Automation.CommandNotFoundException", message, id, Category::ObjectNotFound, "Get-Command");
+        let failure =
+            Failure::new("System.Management.Automation.CommandNotFoundException", message, id, Category::ObjectNotFound, "Get-Command");
         return context.error(failure.about(name.as_str().into()));
     }
     Ok(())
@@ -227,7 +237,11 @@ fn get_help(context: &mut Context<'_>, bound: &Bound) -> Run {
     let name = bound.text("Name").unwrap_or_else(|| "about_help".to_owned());
     let object = typed(&["HelpInfoShort"]);
     context.write(Object {
-        extended: Some(vec![Property::new("Name", name.as_str()), Property::new("Category", "Cmdlet"), Property::new("Synopsis", "Made up.")]),
+        extended: Some(vec![
+            Property::new("Name", name.as_str()),
+            Property::new("Category", "Cmdlet"),
+            Property::new("Synopsis", "Made up."),
+        ]),
         ..object
     })
 }

@@ -19,7 +19,8 @@ const DETAILS: Parameter = parameter("RecipientTypeDetails", Kind::Texts);
 const UNIT: Parameter = parameter("OrganizationalUnit", Kind::Text);
 
 /// What Set-Mailbox can change, as strings.
-const SETTABLE: &[&str] = &["DisplayName", "CustomAttribute1", "CustomAttribute2", "Office", "ForwardingSmtpAddress", "ProhibitSendQuota", "RetentionComment"];
+const SETTABLE: &[&str] =
+    &["DisplayName", "CustomAttribute1", "CustomAttribute2", "Office", "ForwardingSmtpAddress", "ProhibitSendQuota", "RetentionComment"];
 /// What Set-Mailbox can change, as Booleans.
 const SETTABLE_FLAGS: &[&str] = &["HiddenFromAddressListsEnabled", "LitigationHoldEnabled", "AuditEnabled", "DeliverToMailboxAndForward"];
 
@@ -31,66 +32,173 @@ macro_rules! cmdlet {
 
 /// The cmdlets.
 pub const CMDLETS: &[CmdletInfo] = &[
-    cmdlet!("Get-Mailbox", "RecipientTasks.GetMailbox", false, [
-        MAILBOX, ANR, DOMAIN_CONTROLLER_PARAMETER, FILTER, UNIT, DETAILS, RESULT_SIZE, SORT_BY,
-        parameter("Archive", Kind::Switch), parameter("Arbitration", Kind::Switch), parameter("InactiveMailboxOnly", Kind::Switch),
-        parameter("SoftDeletedMailbox", Kind::Switch), parameter("ReadFromDomainController", Kind::Switch), parameter("Credential", Kind::Credential),
-    ], get_mailbox),
-    cmdlet!("Set-Mailbox", "RecipientTasks.SetMailbox", true, [
-        REQUIRED_MAILBOX, DOMAIN_CONTROLLER_PARAMETER,
-        parameter("DisplayName", Kind::Text), parameter("CustomAttribute1", Kind::Text), parameter("CustomAttribute2", Kind::Text),
-        parameter("Office", Kind::Text), parameter("ForwardingSmtpAddress", Kind::Text), parameter("ProhibitSendQuota", Kind::Text),
-        parameter("RetentionComment", Kind::Text), parameter("EmailAddresses", Kind::Texts), parameter("Password", Kind::Secure),
-        parameter("HiddenFromAddressListsEnabled", Kind::Bool), parameter("LitigationHoldEnabled", Kind::Bool), parameter("AuditEnabled", Kind::Bool),
-        parameter("DeliverToMailboxAndForward", Kind::Bool), parameter("Force", Kind::Switch),
-    ], set_mailbox),
-    cmdlet!("New-Mailbox", "RecipientTasks.NewMailbox", true, [
-        parameter("Name", Kind::Text).at(0).required(), parameter("Password", Kind::Secure).required(), parameter("Alias", Kind::Text),
-        parameter("DisplayName", Kind::Text), parameter("MicrosoftOnlineServicesID", Kind::Text).or(&["UserPrincipalName"]),
-        parameter("FirstName", Kind::Text), parameter("LastName", Kind::Text), parameter("ResetPasswordOnNextLogon", Kind::Bool), UNIT,
-    ], new_mailbox),
-    cmdlet!("Remove-Mailbox", "RecipientTasks.RemoveMailbox", true, [
-        REQUIRED_MAILBOX, DOMAIN_CONTROLLER_PARAMETER, parameter("PermanentlyDelete", Kind::Switch), parameter("Force", Kind::Switch),
-    ], remove_mailbox),
-    cmdlet!("Get-MailboxStatistics", "MapiTasks.GetMailboxStatistics", false, [
-        REQUIRED_MAILBOX, DOMAIN_CONTROLLER_PARAMETER, parameter("Archive", Kind::Switch), parameter("IncludeMoveHistory", Kind::Switch),
-    ], get_mailbox_statistics),
-    cmdlet!("Get-MailboxPermission", "RecipientTasks.GetMailboxPermission", false, [
-        REQUIRED_MAILBOX, DOMAIN_CONTROLLER_PARAMETER, RESULT_SIZE, parameter("User", Kind::Text), parameter("Owner", Kind::Switch),
-    ], get_mailbox_permission),
-    cmdlet!("Add-MailboxPermission", "RecipientTasks.AddMailboxPermission", true, [
-        REQUIRED_MAILBOX, parameter("User", Kind::Text).required(), parameter("AccessRights", Kind::Texts).required(),
-        parameter("InheritanceType", Kind::Text), parameter("AutoMapping", Kind::Bool),
-    ], add_mailbox_permission),
-    cmdlet!("Remove-MailboxPermission", "RecipientTasks.RemoveMailboxPermission", true, [
-        REQUIRED_MAILBOX, parameter("User", Kind::Text).required(), parameter("AccessRights", Kind::Texts), parameter("InheritanceType", Kind::Text),
-    ], remove_mailbox_permission),
-    cmdlet!("Get-User", "RecipientTasks.GetUser", false, [
-        parameter("Identity", Kind::Identity("User")).at(0).from(Piped::Both), ANR, FILTER, DETAILS, RESULT_SIZE, SORT_BY,
-    ], get_user),
-    cmdlet!("Get-Recipient", "RecipientTasks.GetRecipient", false, [
-        parameter("Identity", Kind::Identity("Recipient")).at(0).from(Piped::Both), ANR, FILTER, DETAILS, RESULT_SIZE, SORT_BY,
-        parameter("PropertySet", Kind::Text),
-    ], get_recipient),
-    cmdlet!("Get-CASMailbox", "RecipientTasks.GetCASMailbox", false, [
-        parameter("Identity", Kind::Identity("Mailbox")).at(0).from(Piped::Both), ANR, FILTER, RESULT_SIZE, SORT_BY,
-    ], get_cas_mailbox),
-    cmdlet!("Get-DistributionGroup", "RecipientTasks.GetDistributionGroup", false, [
-        parameter("Identity", Kind::Identity("DistributionGroup")).at(0).from(Piped::Both), ANR, FILTER, RESULT_SIZE, SORT_BY,
-    ], get_distribution_group),
-    cmdlet!("Get-DistributionGroupMember", "RecipientTasks.GetDistributionGroupMember", false, [
-        parameter("Identity", Kind::Identity("DistributionGroup")).at(0).required().from(Piped::Both), RESULT_SIZE,
-    ], get_distribution_group_member),
-    cmdlet!("Get-AcceptedDomain", "SystemConfigurationTasks.GetAcceptedDomain", false, [
-        parameter("Identity", Kind::Identity("AcceptedDomain")).at(0).from(Piped::Both), RESULT_SIZE,
-    ], get_accepted_domain),
+    cmdlet!(
+        "Get-Mailbox",
+        "RecipientTasks.GetMailbox",
+        false,
+        [
+            MAILBOX,
+            ANR,
+            DOMAIN_CONTROLLER_PARAMETER,
+            FILTER,
+            UNIT,
+            DETAILS,
+            RESULT_SIZE,
+            SORT_BY,
+            parameter("Archive", Kind::Switch),
+            parameter("Arbitration", Kind::Switch),
+            parameter("InactiveMailboxOnly", Kind::Switch),
+            parameter("SoftDeletedMailbox", Kind::Switch),
+            parameter("ReadFromDomainController", Kind::Switch),
+            parameter("Credential", Kind::Credential),
+        ],
+        get_mailbox
+    ),
+    cmdlet!(
+        "Set-Mailbox",
+        "RecipientTasks.SetMailbox",
+        true,
+        [
+            REQUIRED_MAILBOX,
+            DOMAIN_CONTROLLER_PARAMETER,
+            parameter("DisplayName", Kind::Text),
+            parameter("CustomAttribute1", Kind::Text),
+            parameter("CustomAttribute2", Kind::Text),
+            parameter("Office", Kind::Text),
+            parameter("ForwardingSmtpAddress", Kind::Text),
+            parameter("ProhibitSendQuota", Kind::Text),
+            parameter("RetentionComment", Kind::Text),
+            parameter("EmailAddresses", Kind::Texts),
+            parameter("Password", Kind::Secure),
+            parameter("HiddenFromAddressListsEnabled", Kind::Bool),
+            parameter("LitigationHoldEnabled", Kind::Bool),
+            parameter("AuditEnabled", Kind::Bool),
+            parameter("DeliverToMailboxAndForward", Kind::Bool),
+            parameter("Force", Kind::Switch),
+        ],
+        set_mailbox
+    ),
+    cmdlet!(
+        "New-Mailbox",
+        "RecipientTasks.NewMailbox",
+        true,
+        [
+            parameter("Name", Kind::Text).at(0).required(),
+            parameter("Password", Kind::Secure).required(),
+            parameter("Alias", Kind::Text),
+            parameter("DisplayName", Kind::Text),
+            parameter("MicrosoftOnlineServicesID", Kind::Text).or(&["UserPrincipalName"]),
+            parameter("FirstName", Kind::Text),
+            parameter("LastName", Kind::Text),
+            parameter("ResetPasswordOnNextLogon", Kind::Bool),
+            UNIT,
+        ],
+        new_mailbox
+    ),
+    cmdlet!(
+        "Remove-Mailbox",
+        "RecipientTasks.RemoveMailbox",
+        true,
+        [REQUIRED_MAILBOX, DOMAIN_CONTROLLER_PARAMETER, parameter("PermanentlyDelete", Kind::Switch), parameter("Force", Kind::Switch),],
+        remove_mailbox
+    ),
+    cmdlet!(
+        "Get-MailboxStatistics",
+        "MapiTasks.GetMailboxStatistics",
+        false,
+        [REQUIRED_MAILBOX, DOMAIN_CONTROLLER_PARAMETER, parameter("Archive", Kind::Switch), parameter("IncludeMoveHistory", Kind::Switch),],
+        get_mailbox_statistics
+    ),
+    cmdlet!(
+        "Get-MailboxPermission",
+        "RecipientTasks.GetMailboxPermission",
+        false,
+        [REQUIRED_MAILBOX, DOMAIN_CONTROLLER_PARAMETER, RESULT_SIZE, parameter("User", Kind::Text), parameter("Owner", Kind::Switch),],
+        get_mailbox_permission
+    ),
+    cmdlet!(
+        "Add-MailboxPermission",
+        "RecipientTasks.AddMailboxPermission",
+        true,
+        [
+            REQUIRED_MAILBOX,
+            parameter("User", Kind::Text).required(),
+            parameter("AccessRights", Kind::Texts).required(),
+            parameter("InheritanceType", Kind::Text),
+            parameter("AutoMapping", Kind::Bool),
+        ],
+        add_mailbox_permission
+    ),
+    cmdlet!(
+        "Remove-MailboxPermission",
+        "RecipientTasks.RemoveMailboxPermission",
+        true,
+        [
+            REQUIRED_MAILBOX,
+            parameter("User", Kind::Text).required(),
+            parameter("AccessRights", Kind::Texts),
+            parameter("InheritanceType", Kind::Text),
+        ],
+        remove_mailbox_permission
+    ),
+    cmdlet!(
+        "Get-User",
+        "RecipientTasks.GetUser",
+        false,
+        [parameter("Identity", Kind::Identity("User")).at(0).from(Piped::Both), ANR, FILTER, DETAILS, RESULT_SIZE, SORT_BY,],
+        get_user
+    ),
+    cmdlet!(
+        "Get-Recipient",
+        "RecipientTasks.GetRecipient",
+        false,
+        [
+            parameter("Identity", Kind::Identity("Recipient")).at(0).from(Piped::Both),
+            ANR,
+            FILTER,
+            DETAILS,
+            RESULT_SIZE,
+            SORT_BY,
+            parameter("PropertySet", Kind::Text),
+        ],
+        get_recipient
+    ),
+    cmdlet!(
+        "Get-CASMailbox",
+        "RecipientTasks.GetCASMailbox",
+        false,
+        [parameter("Identity", Kind::Identity("Mailbox")).at(0).from(Piped::Both), ANR, FILTER, RESULT_SIZE, SORT_BY,],
+        get_cas_mailbox
+    ),
+    cmdlet!(
+        "Get-DistributionGroup",
+        "RecipientTasks.GetDistributionGroup",
+        false,
+        [parameter("Identity", Kind::Identity("DistributionGroup")).at(0).from(Piped::Both), ANR, FILTER, RESULT_SIZE, SORT_BY,],
+        get_distribution_group
+    ),
+    cmdlet!(
+        "Get-DistributionGroupMember",
+        "RecipientTasks.GetDistributionGroupMember",
+        false,
+        [parameter("Identity", Kind::Identity("DistributionGroup")).at(0).required().from(Piped::Both), RESULT_SIZE,],
+        get_distribution_group_member
+    ),
+    cmdlet!(
+        "Get-AcceptedDomain",
+        "SystemConfigurationTasks.GetAcceptedDomain",
+        false,
+        [parameter("Identity", Kind::Identity("AcceptedDomain")).at(0).from(Piped::Both), RESULT_SIZE,],
+        get_accepted_domain
+    ),
     cmdlet!("Get-OrganizationConfig", "SystemConfigurationTasks.GetOrganizationConfig", false, [], get_organization_config),
 ];
 
 /// What Get-Mailbox gives when nobody says how many.
 const DEFAULT_SIZE: usize = 1000;
 const MORE_BY_DEFAULT: &str = "By default, only the first 1000 items are returned. Use the ResultSize parameter to specify the number of items returned. To return all items, specify \"-ResultSize Unlimited\". Be aware that, depending on the actual number of items, returning all items can take a long time and consume a large amount of memory. Also, we don't recommend storing the results in a variable. Instead, pipe the results to another task or script to perform batch changes.";
-const MORE: &str = "There are more results available than are currently displayed. To view them, increase the value for the ResultSize parameter.";
+const MORE: &str =
+    "There are more results available than are currently displayed. To view them, increase the value for the ResultSize parameter.";
 
 fn not_found(context: &Context<'_>, identity: &str) -> super::super::records::Failure {
     let message = format!("The operation couldn't be performed because object '{identity}' couldn't be found on '{DOMAIN_CONTROLLER}'.");
@@ -145,7 +253,9 @@ fn select(context: &mut Context<'_>, bound: &Bound, mut each: impl FnMut(&mut Co
         None => Vec::new(),
         Some((Some(filter), _)) => filter,
         Some((None, text)) => {
-            let message = format!("Cannot bind parameter 'Filter' to the target. Exception setting \"Filter\": \"Invalid filter syntax. For a description of the filter parameter syntax see the command help.\r\n\"{text}\" at position 1.\"");
+            let message = format!(
+                "Cannot bind parameter 'Filter' to the target. Exception setting \"Filter\": \"Invalid filter syntax. For a description of the filter parameter syntax see the command help.\r\n\"{text}\" at position 1.\""
+            );
             return Err(context.exchange_error("ParsingException", message).into());
         }
     };
@@ -160,7 +270,9 @@ fn select(context: &mut Context<'_>, bound: &Bound, mut each: impl FnMut(&mut Co
     let organization = std::sync::Arc::clone(&context.runspace().shell.organization);
     while let Some(person) = organization.next_person(&mut next) {
         let is = |pattern: &str| matches(pattern, &person.alias) || matches(pattern, &person.display_name);
-        if pattern.as_deref().is_some_and(|p| !is(p)) || !details.is_empty() && !details.iter().any(|d| d.eq_ignore_ascii_case(person.kind.details().0)) {
+        if pattern.as_deref().is_some_and(|p| !is(p))
+            || !details.is_empty() && !details.iter().any(|d| d.eq_ignore_ascii_case(person.kind.details().0))
+        {
             continue;
         }
         if anr.as_deref().is_some_and(|a| !person.alias.starts_with(a) && !person.display_name.to_lowercase().starts_with(a)) {
@@ -188,7 +300,9 @@ fn select(context: &mut Context<'_>, bound: &Bound, mut each: impl FnMut(&mut Co
 }
 
 fn get_mailbox(context: &mut Context<'_>, bound: &Bound) -> Run {
-    context.verbose("Active Directory session settings for 'Get-Mailbox' are: View Entire Forest: 'False', Default Scope: the organization.")?;
+    context.verbose(
+        "Active Directory session settings for 'Get-Mailbox' are: View Entire Forest: 'False', Default Scope: the organization.",
+    )?;
     if let Some(credential) = bound.get("Credential").and_then(|c| c.property("Password")).cloned() {
         context.unprotect(&credential)?;
     }
@@ -257,7 +371,9 @@ fn remove_mailbox(context: &mut Context<'_>, bound: &Bound) -> Run {
     let Some(person) = named(context, bound)? else { return Ok(()) };
     let identity = format!("{}/Users/{}", context.organization().domain(), person.alias);
     let what = format!("Removing mailbox Identity:\"{identity}\".");
-    let question = format!("Removing mailbox \"{identity}\" will remove the Active Directory user object and mark the mailbox and the archive (if present) in the database for removal.");
+    let question = format!(
+        "Removing mailbox \"{identity}\" will remove the Active Directory user object and mark the mailbox and the archive (if present) in the database for removal."
+    );
     if context.should_process(&what, &question, !bound.is_on("Force"))? {
         context.organization().remove(&person);
     }
@@ -307,7 +423,10 @@ fn remove_mailbox_permission(context: &mut Context<'_>, bound: &Bound) -> Run {
     if context.organization().revoke(&person, &user) {
         return Ok(());
     }
-    context.warning(&format!("Can't remove the access control entry on the object \"{}\" for the user account \"{user}\" because the ACE isn't present.", person.alias))
+    context.warning(&format!(
+        "Can't remove the access control entry on the object \"{}\" for the user account \"{user}\" because the ACE isn't present.",
+        person.alias
+    ))
 }
 
 fn get_user(context: &mut Context<'_>, bound: &Bound) -> Run {
@@ -335,7 +454,9 @@ fn get_cas_mailbox(context: &mut Context<'_>, bound: &Bound) -> Run {
 fn groups(context: &mut Context<'_>, bound: &Bound) -> Result<Vec<usize>, Halt> {
     let Some(identity) = bound.text("Identity") else { return Ok((0..objects::GROUPS.len()).collect()) };
     let name = identity.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
-    let is = |group: &str| matches(&name, group) || group.chars().filter(char::is_ascii_alphanumeric).collect::<String>().eq_ignore_ascii_case(&name);
+    let is = |group: &str| {
+        matches(&name, group) || group.chars().filter(char::is_ascii_alphanumeric).collect::<String>().eq_ignore_ascii_case(&name)
+    };
     let by_id = (0..objects::GROUPS.len()).find(|i| context.organization().guid(100 + *i as u64).to_string() == identity);
     let found: Vec<_> = by_id.map_or_else(|| (0..objects::GROUPS.len()).filter(|i| is(objects::GROUPS[*i])).collect(), |i| vec![i]);
     if found.is_empty() && !name.contains('*') {

@@ -57,9 +57,13 @@ mod tests {
 
     #[test]
     fn patterns_match_as_powershells() {
-        for (pattern, name, expected) in
-            [("Get-*", "get-mailbox", true), ("*box", "Get-Mailbox", true), ("g?t*x", "Get-Mailbox", true), ("Get-", "Get-Mailbox", false), ("*", "", true)]
-        {
+        for (pattern, name, expected) in [
+            ("Get-*", "get-mailbox", true),
+            ("*box", "Get-Mailbox", true),
+            ("g?t*x", "Get-Mailbox", true),
+            ("Get-", "Get-Mailbox", false),
+            ("*", "", true),
+        ] {
             assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
         }
     }

@@ -21,7 +21,10 @@ fn common(organization: &Organization, name: &str, guid: uuid::Uuid) -> Vec<Prop
         Property::new("IsValid", true),
         Property::new("ExchangeVersion", "0.20 (15.0.0.0)"),
         Property::new("Name", name),
-        Property::new("DistinguishedName", format!("CN={name},OU={tenant},OU=Microsoft Exchange Hosted Organizations,DC=EURPRD01,DC=PROD,DC=OUTLOOK,DC=COM")),
+        Property::new(
+            "DistinguishedName",
+            format!("CN={name},OU={tenant},OU=Microsoft Exchange Hosted Organizations,DC=EURPRD01,DC=PROD,DC=OUTLOOK,DC=COM"),
+        ),
         Property::new("Guid", guid),
         Property::new("WhenChangedUTC", Value::DateTime("2023-02-03T04:05:06.0000000Z".into())),
         Property::new("WhenCreated", Value::DateTime("2021-03-28T03:30:00+02:00".into())),
@@ -39,7 +42,11 @@ pub fn statistics(organization: &Organization, person: &Person) -> Value {
         b if b >= 1 << 30 => format!("{:.2} GB ({} bytes)", b as f64 / f64::from(1 << 30), grouped(b)),
         b => format!("{:.1} MB ({} bytes)", b as f64 / f64::from(1 << 20), grouped(b)),
     };
-    let logon = if person.noise.is_multiple_of(9) { Value::Nil } else { Value::DateTime(date_time(1_690_000_000 + person.noise % 9_000_000) + "+02:00") };
+    let logon = if person.noise.is_multiple_of(9) {
+        Value::Nil
+    } else {
+        Value::DateTime(date_time(1_690_000_000 + person.noise % 9_000_000) + "+02:00")
+    };
     let properties = vec![
         Property::new("AssociatedItemCount", Value::U32((mix(person.noise) % 900) as u32)),
         Property::new("DeletedItemCount", Value::U32((person.noise % 700) as u32)),
@@ -48,7 +55,10 @@ pub fn statistics(organization: &Organization, person: &Person) -> Value {
         Property::new("ItemCount", Value::U32(items as u32)),
         Property::new("LastLogoffTime", Value::Nil),
         Property::new("LastLogonTime", logon),
-        Property::new("LegacyDN", format!("/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP (FYDIBOHF23SPDLT)/CN=RECIPIENTS/CN={}", person.alias.to_uppercase())),
+        Property::new(
+            "LegacyDN",
+            format!("/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP (FYDIBOHF23SPDLT)/CN=RECIPIENTS/CN={}", person.alias.to_uppercase()),
+        ),
         Property::new("MailboxGuid", person.guid),
         Property::new("StorageLimitStatus", Value::Nil),
         Property::new("TotalDeletedItemSize", size(bytes / 50)),
@@ -60,7 +70,12 @@ pub fn statistics(organization: &Organization, person: &Person) -> Value {
         Property::new("Identity", person.guid.to_string()),
         Property::new("OrganizationId", organization.tenant()),
     ];
-    let types = ["Microsoft.Exchange.Management.MapiTasks.Presentation.MailboxStatistics", "Microsoft.Exchange.Data.Mapi.MailboxStatistics", "Microsoft.Exchange.Data.Mapi.MapiObject", "Microsoft.Exchange.Data.ConfigurableObject"];
+    let types = [
+        "Microsoft.Exchange.Management.MapiTasks.Presentation.MailboxStatistics",
+        "Microsoft.Exchange.Data.Mapi.MailboxStatistics",
+        "Microsoft.Exchange.Data.Mapi.MapiObject",
+        "Microsoft.Exchange.Data.ConfigurableObject",
+    ];
     Value::from(Object { to_string: Some(person.guid.to_string().into()), adapted: Some(properties), ..typed(&types) })
 }
 
@@ -83,7 +98,11 @@ pub fn user(organization: &Organization, person: &Person) -> Value {
         Property::new("RecipientTypeDetails", recipient_type_details(person.kind)),
     ];
     properties.extend(common(organization, &person.alias, person.guid));
-    directory_object(&["Microsoft.Exchange.Data.Directory.Management.User", "Microsoft.Exchange.Data.Directory.Management.OrgPersonPresentationObject"], &person.alias, properties)
+    directory_object(
+        &["Microsoft.Exchange.Data.Directory.Management.User", "Microsoft.Exchange.Data.Directory.Management.OrgPersonPresentationObject"],
+        &person.alias,
+        properties,
+    )
 }
 
 /// Get-Recipient.
@@ -133,7 +152,11 @@ pub fn permission(organization: &Organization, person: &Person, user: &str, righ
         Property::new("IsValid", true),
         Property::new("ObjectState", Object::enumeration("Microsoft.Exchange.Data.ObjectState", "New", 0)),
     ];
-    let types = ["Microsoft.Exchange.Management.RecipientTasks.MailboxAcePresentationObject", "Microsoft.Exchange.Management.RecipientTasks.AcePresentationObject", "Microsoft.Exchange.Data.ConfigurableObject"];
+    let types = [
+        "Microsoft.Exchange.Management.RecipientTasks.MailboxAcePresentationObject",
+        "Microsoft.Exchange.Management.RecipientTasks.AcePresentationObject",
+        "Microsoft.Exchange.Data.ConfigurableObject",
+    ];
     Value::from(Object { to_string: Some(identity.into()), adapted: Some(properties), ..typed(&types) })
 }
 
@@ -153,23 +176,44 @@ pub fn group(organization: &Organization, place: usize) -> Value {
         Property::new("EmailAddresses", addresses(&[format!("SMTP:{address}")])),
         Property::new("ManagedBy", multi_valued("Microsoft.Exchange.Data.Directory.ADObjectId", &["Organization Management".to_owned()])),
         Property::new("RequireSenderAuthenticationEnabled", place != 1),
-        Property::new("MemberJoinRestriction", Object::enumeration("Microsoft.Exchange.Data.Directory.Recipient.MemberUpdateType", "Closed", 1)),
+        Property::new(
+            "MemberJoinRestriction",
+            Object::enumeration("Microsoft.Exchange.Data.Directory.Recipient.MemberUpdateType", "Closed", 1),
+        ),
     ];
     properties.extend(common(organization, name, organization.guid(100 + place as u64)));
-    directory_object(&["Microsoft.Exchange.Data.Directory.Management.DistributionGroup", "Microsoft.Exchange.Data.Directory.Management.DistributionGroupBase", "Microsoft.Exchange.Data.Directory.Management.MailEnabledRecipient"], name, properties)
+    directory_object(
+        &[
+            "Microsoft.Exchange.Data.Directory.Management.DistributionGroup",
+            "Microsoft.Exchange.Data.Directory.Management.DistributionGroupBase",
+            "Microsoft.Exchange.Data.Directory.Management.MailEnabledRecipient",
+        ],
+        name,
+        properties,
+    )
 }
 
 /// Get-AcceptedDomain.
 pub fn accepted_domain(organization: &Organization, domain: &str, default: bool) -> Value {
     let mut properties = vec![
         Property::new("DomainName", domain),
-        Property::new("DomainType", Object::enumeration("Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomainType", "Authoritative", 0)),
+        Property::new(
+            "DomainType",
+            Object::enumeration("Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomainType", "Authoritative", 0),
+        ),
         Property::new("Default", default),
         Property::new("InitialDomain", !default),
         Property::new("MatchSubDomains", false),
     ];
     properties.extend(common(organization, domain, organization.guid(if default { 1 } else { 2 })));
-    directory_object(&["Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain", "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADConfigurationObject"], domain, properties)
+    directory_object(
+        &[
+            "Microsoft.Exchange.Data.Directory.SystemConfiguration.AcceptedDomain",
+            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADConfigurationObject",
+        ],
+        domain,
+        properties,
+    )
 }
 
 /// Get-OrganizationConfig.
@@ -186,5 +230,12 @@ pub fn configuration(organization: &Organization) -> Value {
         Property::new("RemotePublicFolderMailboxes", multi_valued("System.String", &[])),
     ];
     properties.extend(common(organization, &tenant, organization.guid(0)));
-    directory_object(&["Microsoft.Exchange.Data.Directory.Management.OrganizationConfig", "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADOrganizationConfig"], &tenant, properties)
+    directory_object(
+        &[
+            "Microsoft.Exchange.Data.Directory.Management.OrganizationConfig",
+            "Microsoft.Exchange.Data.Directory.SystemConfiguration.ADOrganizationConfig",
+        ],
+        &tenant,
+        properties,
+    )
 }

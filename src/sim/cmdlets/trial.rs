@@ -20,9 +20,16 @@ pub const CMDLETS: &[CmdletInfo] = &[
     cmdlet!("Test-Stream", [], streams),
     cmdlet!("Test-Echo", [parameter("InputObject", Kind::Any).at(0).from(Piped::Value)], echo),
     cmdlet!("Test-Slow", [parameter("Count", Kind::Int).at(0), parameter("Milliseconds", Kind::Int).at(1)], slow),
-    cmdlet!("Test-Failure", [
-        parameter("Message", Kind::Text).at(0), parameter("After", Kind::Int), parameter("Terminating", Kind::Switch), parameter("Throw", Kind::Switch),
-    ], failure),
+    cmdlet!(
+        "Test-Failure",
+        [
+            parameter("Message", Kind::Text).at(0),
+            parameter("After", Kind::Int),
+            parameter("Terminating", Kind::Switch),
+            parameter("Throw", Kind::Switch),
+        ],
+        failure
+    ),
     cmdlet!("Test-Size", [parameter("Length", Kind::Int).at(0), parameter("Count", Kind::Int).at(1)], size),
     cmdlet!("Test-Secret", [parameter("Secret", Kind::Secure).at(0), parameter("Credential", Kind::Credential)], secret),
     cmdlet!("Test-Prompt", [parameter("Kind", Kind::Text).at(0)], prompt),
@@ -76,14 +83,18 @@ fn everything(context: &mut Context<'_>, _: &Bound) -> Run {
         Property::new("Noted", noted),
         Property::new("Nested", Object::bag(vec![Property::new("Deeper", Object::bag(vec![Property::new("Deepest", shared)]))])),
     ];
-    context.write(Object { to_string: Some("everything".into()), ..Object { extended: Some(properties), ..typed(&["Simulated.Everything"]) } })
+    context
+        .write(Object { to_string: Some("everything".into()), ..Object { extended: Some(properties), ..typed(&["Simulated.Everything"]) } })
 }
 
 fn streams(context: &mut Context<'_>, _: &Bound) -> Run {
     context.progress(&Progress { activity: "Writing to every stream", id: 1, status: "half way", percent: 50, completed: false })?;
     context.write("output 1")?;
     context.warning("a warning")?;
-    context.error(Failure::new("System.InvalidOperationException", "an error", "StreamError,Test-Stream", Category::InvalidOperation, "Test-Stream").about("target".into()))?;
+    context.error(
+        Failure::new("System.InvalidOperationException", "an error", "StreamError,Test-Stream", Category::InvalidOperation, "Test-Stream")
+            .about("target".into()),
+    )?;
     context.verbose("a verbose message")?;
     context.debug("a debug message")?;
     context.information("an information message".into(), &["tag"])?;
@@ -112,10 +123,17 @@ fn failure(context: &mut Context<'_>, bound: &Bound) -> Run {
         context.write(number as i32)?;
     }
     if bound.is_on("Throw") {
-        let failure = Failure::new("System.Management.Automation.RuntimeException", message.as_str(), message.as_str(), Category::OperationStopped, "");
+        let failure = Failure::new(
+            "System.Management.Automation.RuntimeException",
+            message.as_str(),
+            message.as_str(),
+            Category::OperationStopped,
+            "",
+        );
         return Err(Failure { thrown: true, ..failure.about(message.as_str().into()) }.into());
     }
-    let failure = Failure::new("System.InvalidOperationException", message, "TestFailure,Test-Failure", Category::InvalidOperation, "Test-Failure");
+    let failure =
+        Failure::new("System.InvalidOperationException", message, "TestFailure,Test-Failure", Category::InvalidOperation, "Test-Failure");
     if bound.is_on("Terminating") { Err(failure.into()) } else { context.error(failure) }
 }
 
@@ -167,7 +185,8 @@ fn prompt(context: &mut Context<'_>, bound: &Bound) -> Run {
             format!("{}:{}", answer.property("UserName").map(text_of).unwrap_or_default(), password.reveal()).into()
         }
         "choice" => {
-            let choice = |label: &str, help: &str| Value::from(Object::bag(vec![Property::new("label", label), Property::new("helpMessage", help)]));
+            let choice =
+                |label: &str, help: &str| Value::from(Object::bag(vec![Property::new("label", label), Property::new("helpMessage", help)]));
             let choices = Object::list(vec![choice("&Red", "stop"), choice("&Green", "go")]);
             context.call_host(26, "PromptForChoice", vec!["Colors".into(), "Which one?".into(), choices.into(), 1.into()])?
         }
