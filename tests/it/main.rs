@@ -6,5 +6,6 @@ mod http;
 mod interop;
 mod psrp;
 mod session;
+mod soap;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;

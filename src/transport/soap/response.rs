@@ -242,22 +242,30 @@ fn read_fault(r: &mut Reader<'_>) -> Result<Fault> {
                 }
             }
             (ns::S, "Reason") => fault.reason = r.text_within()?.trim().to_owned(),
-            (ns::S, "Detail") => {
-                while let Some(detail) = r.child()? {
-                    if !detail.is(ns::F, "WSManFault") {
-                        r.skip()?;
-                        continue;
-                    }
-                    // Some servers print the code signed.
-                    let code = detail.attribute("Code").and_then(|c| c.parse::<i64>().ok());
-                    fault.code = code.and_then(|c| u32::try_from(c).or_else(|_| i32::try_from(c).map(|c| c as u32)).ok());
-                    fault.message = r.text_within()?.trim().to_owned();
-                }
-            }
+            (ns::S, "Detail") => read_detail(r, &mut fault)?,
             _ => r.skip()?,
         }
     }
     Ok(fault)
+}
+
+/// A detail is whatever its server likes (SOAP 1.2 part 1, 5.4.5), plain words among it: only WSManFault is looked at.
+fn read_detail(r: &mut Reader<'_>, fault: &mut Fault) -> Result<()> {
+    let outside = r.depth();
+    loop {
+        match r.next()? {
+            Event::Start(detail) if detail.is(ns::F, "WSManFault") => {
+                // Some servers print the code signed.
+                let code = detail.attribute("Code").and_then(|c| c.parse::<i64>().ok());
+                fault.code = code.and_then(|c| u32::try_from(c).or_else(|_| i32::try_from(c).map(|c| c as u32)).ok());
+                fault.message = r.text_within()?.trim().to_owned();
+            }
+            Event::Start(_) => r.skip()?,
+            Event::End if r.depth() < outside => return Ok(()),
+            Event::Text(_) | Event::End => {}
+            Event::Eof => return Err(r.error("the document ends inside a fault")),
+        }
+    }
 }
 
 /// What a person would see of a reply that is no envelope, such as an HTML page: its text without tags, scripts and
@@ -265,24 +273,54 @@ fn read_fault(r: &mut Reader<'_>) -> Result<Fault> {
 pub fn visible_text(body: &[u8]) -> String {
     // A page longer than this has said what it is.
     let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
-    let mut seen = String::new();
-    let mut rest = &*text;
-    while let Some(at) = rest.find('<') {
-        seen.push_str(&rest[..at]);
+    // Of the same length, so that places found in one hold in the other.
+    let lower = text.to_ascii_lowercase();
+    let (mut seen, mut from) = (String::new(), 0);
+    while let Some(at) = text[from..].find('<').map(|at| from + at) {
+        seen.push_str(&text[from..at]);
         seen.push(' ');
-        rest = &rest[at..];
-        let hidden =
-            ["script", "style"].into_iter().find(|name| rest.get(1..1 + name.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(name)));
-        let end = match hidden {
-            Some(name) => rest.find(&format!("</{name}")).unwrap_or(rest.len()),
-            None => 0,
-        };
-        rest = rest[end..].split_once('>').map_or("", |(_, after)| after);
+        let tag = &lower[at..];
+        let end = [("<script", "</script"), ("<style", "</style"), ("<!--", "--")].into_iter().find(|(start, _)| tag.starts_with(start));
+        let hidden = end.map_or(0, |(start, end)| tag[start.len()..].find(end).map_or(tag.len(), |at| start.len() + at));
+        from = tag[hidden..].find('>').map_or(text.len(), |close| at + hidden + close + 1);
     }
-    seen.push_str(rest);
-    let seen = seen.replace("&nbsp;", " ").replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+    seen.push_str(&text[from..]);
+    let seen = resolved(&seen);
     let folded = seen.split_whitespace().filter(|w| !w.chars().all(char::is_control)).collect::<Vec<_>>().join(" ");
     folded.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// The references of HTML that plain pages have; others stay as they are.
+fn resolved(text: &str) -> String {
+    let mut pieces = text.split('&');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let character = piece.split_once(';').filter(|(name, _)| name.len() <= 8).and_then(|(name, rest)| {
+            let character = match name {
+                "nbsp" => Some(' '),
+                "lt" => Some('<'),
+                "gt" => Some('>'),
+                "quot" => Some('"'),
+                "amp" => Some('&'),
+                _ => match name.strip_prefix('#')?.split_at_checked(1)? {
+                    ("x" | "X", digits) => char::from_u32(u32::from_str_radix(digits, 16).ok()?),
+                    _ => char::from_u32(name[1..].parse().ok()?),
+                },
+            };
+            Some((character?, rest))
+        });
+        match character {
+            Some((character, rest)) => {
+                out.push(character);
+                out.push_str(rest);
+            }
+            None => {
+                out.push('&');
+                out.push_str(piece);
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -295,6 +333,8 @@ mod tests {
         assert_eq!(visible_text(page), "Object moved Bad Request <x>");
         assert_eq!(visible_text(b"\0\0\0"), "");
         assert_eq!(visible_text(b"plain <b"), "plain");
+        assert_eq!(visible_text(b"a<!-- <b> > -->c<SCRIPT>x < y</Script >d<style>"), "a c d");
+        assert_eq!(visible_text(b"&#72;i&#x21; &bogus; & &#xD800; &amp;lt; &#; &"), "Hi! &bogus; & &#xD800; &lt; &#; &");
         assert_eq!(visible_text("é".repeat(20_000).as_bytes()).chars().count(), 300);
     }
 }
