@@ -184,7 +184,7 @@ impl HttpClient {
     }
 
     /// Sends an envelope and reads the whole reply, whatever its status. `timeout` spans all of it. Redirects are not
-    /// followed. Dropping the future closes the connection.
+    /// followed, and a sign-in that stands in the URL is not used. Dropping the future closes the connection.
     ///
     /// # Errors
     /// Connect, Tls, Timeout, Disconnected (the connection broke) and Protocol (what came is not HTTP, or is more than
@@ -218,8 +218,11 @@ impl HttpClient {
         body: Bytes,
         begun: &Arc<AtomicBool>,
     ) -> std::result::Result<HttpResponse, Failure> {
-        let mut request =
-            self.client.post(attempt.url.clone()).body(reqwest::Body::wrap(Envelope { rest: Some(body), begun: begun.clone() }));
+        let mut url = attempt.url.clone();
+        // A sign-in in the URL would go along as a second Authorization. Taking it off cannot fail where there is a host.
+        let _ = (url.set_username(""), url.set_password(None));
+        let body = reqwest::Body::wrap(Envelope { rest: Some(body), begun: begun.clone() });
+        let mut request = self.client.post(url).body(body);
         if let Some(value) = &*self.authorization.read().unwrap_or_else(PoisonError::into_inner) {
             let mut value = HeaderValue::from_str(value.reveal()).expect("base64 is a valid header");
             value.set_sensitive(true);
@@ -233,7 +236,9 @@ impl HttpClient {
         }
         let mut reply = request.send().await?;
         attempt.answered = true;
-        if reply.status() == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        // Through a tunnel or without a proxy the status is the server's own, however odd.
+        let from_proxy = attempt.proxy.is_some() && attempt.url.scheme() == "http";
+        if from_proxy && reply.status() == reqwest::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(Failure::ProxySignIn);
         }
         let now = SystemTime::now();

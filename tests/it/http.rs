@@ -70,8 +70,8 @@ async fn a_request_looks_like_windows_own() {
     assert_eq!((seen.header("expect"), seen.header("transfer-encoding")), (None, None));
     assert_eq!(seen.body, b"<envelope/>");
     client.set_authorization(None);
-    post(&client, &url).await.unwrap();
-    assert_eq!(server.seen()[1].header("authorization"), None);
+    post(&client, &url.replace("127.0.0.1", "user:password@127.0.0.1")).await.unwrap();
+    assert_eq!((server.seen()[1].header("authorization"), server.seen()[1].header("host")), (None, seen.header("host")));
 }
 
 #[tokio::test]
@@ -94,6 +94,8 @@ async fn a_redirect_is_an_answer_like_another() {
 async fn a_retry_after_in_the_past_is_no_wait() {
     let server = Server::start(|_, _| reply(503, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", b"")).await;
     assert_eq!(post_straight(&server).await.unwrap().retry_after, Some(Duration::ZERO));
+    let server = Server::start(|_, _| reply(407, "", b"")).await;
+    assert_eq!(post_straight(&server).await.unwrap().status, 407, "without a proxy it is an answer like another");
     let server = Server::start(|_, _| reply(503, "Retry-After: soon\r\n", b"")).await;
     assert_eq!(post_straight(&server).await.unwrap().retry_after, None);
 }
