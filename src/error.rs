@@ -270,6 +270,13 @@ impl Error {
         self
     }
 
+    /// The same, told in terms of what the caller wanted rather than of the step that failed.
+    #[must_use]
+    pub fn with_context(mut self, context: &'static str) -> Self {
+        self.0.context = context;
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

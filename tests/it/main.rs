@@ -2,6 +2,7 @@
 
 mod clixml;
 mod endpoint;
+mod faults;
 mod http;
 mod interop;
 mod psrp;

@@ -106,7 +106,7 @@ impl Trouble {
             }
             Self::Http(reply) => {
                 let body = soap::visible_text(&reply.body);
-                let cause = Cause::of(&body, None, Some(reply.status));
+                let cause = Cause::of(&body, None, Some(reply.status)).at(phase, reply.status);
                 let text = match cause.text {
                     Some(text) => text.to_owned(),
                     None if cause.matched => body.clone(),
@@ -120,7 +120,7 @@ impl Trouble {
                 }
                 with_id(error, &body, reply.request_id)
             }
-            Self::Road(error) => road(error, phase, host),
+            Self::Road(error) => road(error.with_context(phase.context()), phase, host),
         };
         let error = error.with_fact(fact::HOST, host);
         match tenant {
@@ -383,7 +383,7 @@ const TABLE: &[Line] = &[
         &[Status(440)],
         ErrorKind::TenantNotFound,
         Some(("WinRMHttpError", -2144108176)),
-        None,
+        Some("The WinRM client received an HTTP status code of 440 from the remote WS-Management service."),
         Some("The connection URI leads to a web page, not to remote PowerShell: check its path."),
     ),
     Line(
@@ -426,6 +426,14 @@ impl Cause {
         };
         let native = status.map(|_| ("WinRMHttpError", -2144108176));
         Self { kind, native_id: native.map(|n| n.0), native_code: native.map(|n| n.1), text: None, remedy: None, matched: false }
+    }
+
+    /// These statuses are about the account or the URI while a session opens; later, both were right.
+    fn at(self, phase: Phase, status: u16) -> Self {
+        match status {
+            400 | 404 | 440 if phase != Phase::Open => Self { kind: ErrorKind::Service, remedy: None, ..self },
+            _ => self,
+        }
     }
 
     fn error(self, phase: Phase, host: &str, text: &str) -> Error {
@@ -546,6 +554,16 @@ mod tests {
             assert_eq!((e.kind(), e.fact(fact::NATIVE_ID)), (kind, Some(id)), "{status}");
             assert_eq!(e.fact(fact::HTTP_STATUS), Some(status.to_string().as_str()));
         }
+        let later = Trouble::Http(HttpResponse {
+            status: 404,
+            content_type: None,
+            location: None,
+            retry_after: None,
+            request_id: None,
+            server: None,
+            body: Bytes::new(),
+        });
+        assert_eq!(later.error(Phase::Command, "h", None).kind(), ErrorKind::Service, "the URI was right when the session opened");
         let e = http(401, "text/html", "");
         assert_eq!(
             e.fact(fact::NATIVE_MESSAGE),

@@ -157,28 +157,24 @@ impl Road {
             return Ok(());
         }
         // To delete twice is to delete, so that this request alone may be sent again.
+        const PAUSES: [u64; 4] = [50, 200, 800, 0];
         let deadline = Instant::now() + self.options.cancel_timeout;
-        let mut pause = Duration::from_millis(50);
-        let trouble = loop {
+        let mut result = Ok(());
+        for pause in PAUSES.map(Duration::from_millis) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let trouble = match self.ask(Request::Delete, Vec::new(), left / 2).await {
-                Ok(_) => break None,
-                Err(trouble) if trouble.is_shell_gone() => break None,
-                Err(trouble) => trouble,
-            };
-            if trouble.refuses_sign_in() || Instant::now() + 2 * pause > deadline {
-                break Some(trouble);
+            match self.ask(Request::Delete, Vec::new(), left / 2).await {
+                Err(trouble) if !trouble.is_shell_gone() => result = Err(self.error(trouble, Phase::Close)),
+                _ => {
+                    self.may_exist.store(false, Ordering::Release);
+                    return Ok(());
+                }
+            }
+            if Instant::now() + pause >= deadline {
+                break;
             }
             tokio::time::sleep(pause).await;
-            pause *= 4;
-        };
-        match trouble {
-            Some(trouble) => Err(self.error(trouble, Phase::Close)),
-            None => {
-                self.may_exist.store(false, Ordering::Release);
-                Ok(())
-            }
         }
+        result
     }
 
     /// How long a reply may take: the server has the OperationTimeout, and the network a while.

@@ -1,0 +1,150 @@
+//! Every fault that the simulated tenant knows, at every operation: each step of the caller's ends in time with at most
+//! one clear error, and no shell is left open.
+
+use delegated_tenant::error::{Error, fact};
+use delegated_tenant::secret::Secret;
+use delegated_tenant::session::{Command, Invocation, Next, Options, Session, State, Wait};
+use delegated_tenant::sim::{Fault, FaultKind, Operation, Tenant};
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Far beyond every limit below.
+const LONG: Duration = Duration::from_secs(30);
+
+fn kinds() -> Vec<FaultKind> {
+    use FaultKind::*;
+    let mut kinds = vec![Delay(Duration::from_millis(300)), Drop, HangUp, Stall, Length, Flood, FloodObject, Truncated, BadBase64];
+    kinds.extend([MalformedXml, WrongElement, WrongMessage, ShellGone, BrokenPool, TokenExpiry]);
+    kinds.extend([400, 401, 403, 404, 440, 503].map(Status));
+    kinds
+}
+
+fn options(tenant: &Tenant) -> Options {
+    let mut o = Options::new();
+    for (key, value) in [
+        ("uri", tenant.uri().as_str()),
+        ("user", "admin@partner.com"),
+        ("allow_unencrypted", "true"),
+        ("proxy", "none"),
+        ("open_timeout_ms", "3000"),
+        ("operation_timeout_ms", "1000"),
+        ("cancel_timeout_ms", "2000"),
+        ("max_object_size", "4000000"),
+    ] {
+        o.set(key, value).unwrap();
+    }
+    o.set_secret("password", Secret::new("secret".into())).unwrap();
+    o
+}
+
+fn drain(invocation: &Invocation) -> Option<Error> {
+    let mut error = None;
+    loop {
+        match invocation.next(LONG) {
+            Ok(Next::Record(_)) => {}
+            Ok(Next::End) => return error,
+            Ok(Next::Pending) => panic!("nothing came in time"),
+            Err(e) => assert!(error.replace(e).is_none(), "an error is given once"),
+        }
+    }
+}
+
+/// What a caller does with a session, until something fails; its error.
+fn use_session(session: &Session) -> Option<Error> {
+    let mut command = Command::new();
+    command.add("Get-Mailbox").unwrap();
+    let run = |command: &Command| match session.invoke(command) {
+        Ok(invocation) => drain(&invocation),
+        Err(error) => Some(error),
+    };
+    let mut input = Command::new();
+    input.add("Get-MailboxStatistics").unwrap();
+    input.set("input", "true").unwrap();
+    if let Some(error) = run(&command) {
+        return Some(error);
+    }
+    match session.invoke(&input) {
+        Ok(invocation) => {
+            assert_eq!(invocation.send("nobody".into(), LONG).unwrap(), Wait::Ready(()));
+            invocation.end_input().unwrap();
+            if let Some(error) = drain(&invocation).filter(|e| e.record().is_none()) {
+                return Some(error);
+            }
+        }
+        Err(error) => return Some(error),
+    }
+    if let Err(error) = session.exchange_key(LONG) {
+        return Some(error);
+    }
+    let stopped = match session.invoke(&command) {
+        Ok(invocation) => invocation,
+        Err(error) => return Some(error),
+    };
+    let _ = stopped.next(LONG);
+    drop(stopped);
+    run(&command)
+}
+
+fn walk(fault: &Fault) {
+    // A Create whose reply is lost takes its cookie with it, without which nobody would find the shell again.
+    let cookie = fault.operation != Operation::Create;
+    let tenant = Tenant::builder().mailboxes(200).cookie(cookie).fault(fault.clone()).start().unwrap();
+    let begun = Instant::now();
+    let error = match Session::connect(&options(&tenant), None) {
+        Err(error) => Some(error),
+        Ok(session) => {
+            let error = use_session(&session);
+            assert_eq!(session.disconnect(LONG).unwrap(), Wait::Ready(()), "{fault}");
+            assert_eq!(session.state(), State::Closed, "{fault}");
+            error
+        }
+    };
+    if let Some(error) = &error {
+        assert!(error.to_string().len() < 6000 && !error.to_string().contains("secret"), "{fault}: {error}");
+        let inside = error.fact(fact::HOST).is_some() || std::error::Error::source(error).is_some();
+        assert!(inside, "{fault}: {error:?}");
+    }
+    let streams = matches!(fault.kind, FaultKind::FloodObject | FaultKind::Truncated | FaultKind::BadBase64 | FaultKind::WrongMessage);
+    let receives = matches!(fault.operation, Operation::Receive | Operation::PoolReceive);
+    assert_eq!(tenant.stats().faults, u64::from(receives || !streams), "{fault}: it did not go off");
+    let told = match fault.operation {
+        Operation::Command | Operation::Receive => !streams || receives,
+        Operation::Create => fault.kind != FaultKind::ShellGone && !streams,
+        _ => false,
+    };
+    assert!(error.is_some() || !told || matches!(fault.kind, FaultKind::Delay(_)), "{fault}: nobody noticed");
+    let deadline = Instant::now() + LONG;
+    while tenant.stats().open > 0 {
+        assert!(Instant::now() < deadline, "{fault}: a shell is left open after {error:?}: {:?}", tenant.stats());
+        thread::yield_now();
+    }
+    assert!(begun.elapsed() < LONG, "{fault}");
+    let commands = tenant.stats().operations.get("command").copied().unwrap_or(0);
+    assert!(commands <= 4, "{fault}: {commands} commands were sent for four");
+}
+
+#[test]
+fn every_fault_ends_in_one_error_and_leaves_no_shell() {
+    let mut faults = VecDeque::new();
+    for kind in kinds() {
+        for operation in Operation::ALL.into_iter().filter(|o| *o != Operation::Any) {
+            faults.push_back(Fault::new(kind.clone(), operation));
+            if operation == Operation::PoolReceive {
+                faults.push_back(Fault { nth: 2, ..Fault::new(kind.clone(), operation) });
+            }
+        }
+    }
+    let faults = Mutex::new(faults);
+    // Most of a walk is waiting.
+    thread::scope(|s| {
+        for _ in 0..16 {
+            s.spawn(|| {
+                while let Some(fault) = { faults.lock().unwrap().pop_front() } {
+                    walk(&fault);
+                }
+            });
+        }
+    });
+}
