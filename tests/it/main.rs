@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 
+mod abi;
 mod clixml;
 mod endpoint;
 mod faults;
