@@ -63,7 +63,6 @@ fn under_valgrind(program: &Path) -> Option<Command> {
     command
         .args(["--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"])
         .args(["--error-exitcode=99", "--fair-sched=yes"])
-        .arg(format!("--suppressions={}", root().join("tests/c/valgrind.supp").display()))
         .arg(program);
     Some(command)
 }
