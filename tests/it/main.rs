@@ -11,3 +11,4 @@ mod session;
 mod soap;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;
+mod tenant;

@@ -1,0 +1,185 @@
+//! Exchange's ways, as the simulated tenant has them.
+
+use delegated_tenant::ErrorKind;
+use delegated_tenant::clixml::{self, Value};
+use delegated_tenant::error::{Error, fact};
+use delegated_tenant::secret::Secret;
+use delegated_tenant::session::{Availability, Command, Invocation, Next, Options, Record, RecordKind, Session, State, Wait};
+use delegated_tenant::sim::{Builder, Fault, LimitForm, Redirect, Tenant};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn options(tenant: &Tenant, more: &[(&str, &str)]) -> Options {
+    let mut o = Options::new();
+    let uri = tenant.uri();
+    let first = [("uri", uri.as_str()), ("user", "admin@partner.com"), ("allow_unencrypted", "true"), ("proxy", "none")];
+    for (key, value) in first.iter().chain(more) {
+        o.set(key, value).unwrap();
+    }
+    o.set_secret("password", Secret::new("secret".into())).unwrap();
+    o
+}
+
+fn connect(tenant: &Tenant, more: &[(&str, &str)]) -> Result<Session, Error> {
+    Session::connect(&options(tenant, more), None)
+}
+
+fn tenant(change: impl FnOnce(Builder) -> Builder) -> Tenant {
+    change(Tenant::builder()).start().unwrap()
+}
+
+fn command(name: &str, arguments: &[(&str, Value)]) -> Command {
+    let mut c = Command::new();
+    c.add(name).unwrap();
+    for (name, value) in arguments {
+        c.add_argument(Some((*name).into()), value.clone()).unwrap();
+    }
+    c
+}
+
+fn collect(invocation: &Invocation) -> (Vec<Record>, Option<Error>) {
+    let (mut records, mut error) = (Vec::new(), None);
+    loop {
+        match invocation.next(LONG) {
+            Ok(Next::Record(r)) => records.push(r),
+            Ok(Next::End) => return (records, error),
+            Ok(Next::Pending) => panic!("nothing came in time"),
+            Err(e) => error = Some(e),
+        }
+    }
+}
+
+fn outputs(records: &[Record]) -> Vec<Value> {
+    records.iter().filter(|r| r.kind == RecordKind::Output).map(|r| clixml::read(r.clixml()).unwrap()).collect()
+}
+
+fn until_empty(tenant: &Tenant) {
+    let deadline = Instant::now() + LONG;
+    while tenant.stats().open > 0 {
+        assert!(Instant::now() < deadline, "{:?}", tenant.stats());
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_redirection_keeps_the_organization() {
+    let tenant = tenant(|b| b.redirect(Redirect::Pod).gzip(true));
+    let error = connect(&tenant, &[("organization", "fabrikam.com")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Redirected);
+    assert!(error.fact(fact::REDIRECT_LOCATION).unwrap().contains("DelegatedOrg=fabrikam.com"));
+    let session = connect(&tenant, &[("organization", "fabrikam.com"), ("max_redirections", "5")]).unwrap();
+    assert_eq!((session.warnings().len(), session.uris().len()), (1, 2));
+    let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+    assert!(error.is_none(), "{error:?}");
+    assert!(outputs(&records)[0].property("Name").unwrap().as_str().unwrap().starts_with("fabrikam."));
+    session.disconnect(LONG).unwrap();
+    until_empty(&tenant);
+}
+
+#[test]
+fn a_loop_of_redirections_ends() {
+    let tenant = tenant(|b| b.redirect(Redirect::Loop));
+    let error = connect(&tenant, &[("max_redirections", "5")]).unwrap_err();
+    assert_eq!((error.kind(), tenant.stats().operations["create"]), (ErrorKind::Redirected, 6));
+}
+
+#[test]
+fn the_fourth_session_is_one_too_many_in_either_form() {
+    for form in [LimitForm::Create, LimitForm::Receive] {
+        let tenant = tenant(|b| b.max_shells(3).limit(form));
+        let sessions: Vec<_> = (0..3).map(|_| connect(&tenant, &[]).unwrap()).collect();
+        let error = connect(&tenant, &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Quota, "{error:?}");
+        assert!(error.fact(fact::NATIVE_MESSAGE).is_some() && error.fact(fact::REMEDY).is_some());
+        drop(sessions);
+        until_empty(&tenant);
+    }
+}
+
+#[test]
+fn who_may_not_is_told_why() {
+    let tenant = tenant(|b| b);
+    for (settings, kind) in [
+        (&[("user", "nobody@partner.com")][..], ErrorKind::Authentication),
+        (&[("user", "disabled@partner.com")], ErrorKind::AccessDenied),
+        (&[("user", "noroles@partner.com")], ErrorKind::AccessDenied),
+        (&[("configuration_name", "Microsoft.Nothing")], ErrorKind::TenantNotFound),
+    ] {
+        let error = connect(&tenant, settings).unwrap_err();
+        assert_eq!(error.kind(), kind, "{settings:?}: {error:?}");
+        assert!(error.fact(fact::REMEDY).is_some(), "{error:?}");
+    }
+    let error = connect(&tenant, &[("organization", "nowhere.example")]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TenantNotFound | ErrorKind::AccessDenied), "{error:?}");
+    assert_eq!(error.fact(fact::TENANT), Some("nowhere.example"));
+    until_empty(&tenant);
+}
+
+#[test]
+fn an_idle_session_is_lost_and_says_so() {
+    let tenant = tenant(|b| b.idle(Duration::from_millis(300)));
+    let session = connect(&tenant, &[]).unwrap();
+    while session.state() == State::Opened {
+        thread::yield_now();
+    }
+    assert_eq!((session.state(), session.availability()), (State::Broken, Availability::None));
+    let error = session.wait(LONG).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.fact(fact::NATIVE_ID)),
+        (ErrorKind::Disconnected, Some("CannotConnectTargetSessionDoesNotExist")),
+        "{error:?}"
+    );
+    until_empty(&tenant);
+}
+
+#[test]
+fn a_slow_reader_holds_the_server_back() {
+    let tenant = tenant(|b| b.mailboxes(5000));
+    let session = connect(&tenant, &[]).unwrap();
+    let all = command("Get-Mailbox", &[("ResultSize", "Unlimited".into())]);
+    let invocation = session.invoke(&all).unwrap();
+    assert!(matches!(invocation.next(LONG), Ok(Next::Record(_))));
+    // Two replies wait here and two more are fetched ahead; then no more are asked for.
+    let settled = || {
+        let mut last = u64::MAX;
+        let begun = Instant::now();
+        loop {
+            let now = tenant.stats().operations["receive"];
+            if now == last && begun.elapsed() > Duration::from_millis(500) {
+                return now;
+            }
+            last = now;
+            thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let received = settled();
+    assert!(received <= 6, "{received} replies were fetched for a reader who took one record");
+    // Another command has the rest collected.
+    let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+    assert!(error.is_none() && outputs(&records).len() == 1, "{error:?}");
+    let (records, error) = collect(&invocation);
+    assert!(error.is_none());
+    assert_eq!(outputs(&records).len(), 4999);
+
+    // And one that is let go of stops at the server.
+    drop(session.invoke(&all).unwrap());
+    let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+    assert!(error.is_none() && outputs(&records).len() == 1, "{error:?}");
+    assert_eq!(session.disconnect(LONG).unwrap(), Wait::Ready(()));
+}
+
+#[test]
+fn an_expired_token_ends_the_session() {
+    let tenant = tenant(|b| b.token("abc"));
+    let mut o = options(&tenant, &[("uri", &format!("{}?BasicAuthToOAuthConversion=true", tenant.uri()))]);
+    o.set_secret("password", Secret::new("Bearer abc".into())).unwrap();
+    let session = Session::connect(&o, None).unwrap();
+    tenant.arm("token-expiry@command".parse::<Fault>().unwrap());
+    let (_, error) = collect(&session.invoke(&command("Get-Mailbox", &[])).unwrap());
+    // The tenant closes the shell at the same moment, and either may be seen first.
+    assert!(matches!(error.unwrap().kind(), ErrorKind::Authentication | ErrorKind::Disconnected));
+    session.disconnect(LONG).unwrap();
+    until_empty(&tenant);
+}
