@@ -287,6 +287,11 @@ impl Error {
         self.0.context
     }
 
+    /// What came.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// One fact; the names are in [`fact`].
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.0.facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())

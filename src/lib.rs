@@ -19,7 +19,7 @@
 //!
 //! Invariants, each held by a test in `tests/it`:
 //! - a command that may have run is never sent again;
-//! - every shell that a Create may have opened is deleted or stands in the ledger of open shells;
+//! - every shell that a Create may have opened is deleted;
 //! - `psrp` and `clixml` know neither time, threads nor sockets;
 //! - what a server sends is bounded in size and depth before it is believed;
 //! - a secret is a `Secret` from the moment it comes in.

@@ -175,8 +175,7 @@ pub(super) fn redirected(location: &str, host: &str) -> Error {
 /// A failure below the service, with the identities that the native cmdlets have for it.
 fn road(error: Error, phase: Phase, host: &str) -> Error {
     let kind = error.kind();
-    let unresolved =
-        kind == ErrorKind::Connect && causes(&error).any(|c| c.contains("dns") || c.contains("resolve") || c.contains("lookup"));
+    let unresolved = error.fact(fact::NATIVE_ID) == Some("ComputerNotFound");
     let (id, code, text, remedy) = match kind {
         ErrorKind::Connect if unresolved => (
             "ComputerNotFound",
@@ -193,7 +192,7 @@ fn road(error: Error, phase: Phase, host: &str) -> Error {
         ErrorKind::Tls => (
             "CannotConnect",
             -2144108526,
-            String::from("The server certificate is not trusted, or no secure connection could be agreed on."),
+            format!("The server certificate on the destination computer ({host}) has the following errors: {}.", error.detail()),
             "Check the certificate's issuer, name and dates, or whether something between inspects the traffic.",
         ),
         ErrorKind::Timeout => (
@@ -221,11 +220,6 @@ fn road(error: Error, phase: Phase, host: &str) -> Error {
         .with_fact(fact::NATIVE_CODE, code)
         .with_fact(fact::NATIVE_MESSAGE, message)
         .with_fact(fact::REMEDY, remedy)
-}
-
-fn causes(error: &Error) -> impl Iterator<Item = String> {
-    let first: &(dyn std::error::Error + 'static) = error;
-    std::iter::successors(Some(first), |e| e.source()).map(|e| e.to_string().to_ascii_lowercase())
 }
 
 /// One line of the table, applied.
@@ -288,6 +282,13 @@ const TABLE: &[Line] = &[
         Some(
             "Check that the customer granted this partner account a delegated administration role, and that the organization's name is right.",
         ),
+    ),
+    Line(
+        &[Text(&["CannotResolveTenantName"]), Text(&["Unable to resolve the tenant name"])],
+        ErrorKind::TenantNotFound,
+        None,
+        None,
+        Some("Check the organization: it is any domain of the customer, spelt as the customer has it."),
     ),
     Line(
         &[Text(&["AuthZ-AuthorizationException"])],
@@ -529,6 +530,23 @@ mod tests {
         let e = fault(2150859173, "This user is allowed a maximum number of 3 concurrent shells, which has been exceeded.");
         assert_eq!((e.kind(), e.fact(fact::NATIVE_ID)), (ErrorKind::Quota, Some("-2144108123")));
         assert_eq!(e.fact(fact::TENANT), Some("a.com"));
+    }
+
+    #[test]
+    fn an_unknown_tenant_is_told_from_an_account_without_roles() {
+        let spoken =
+            "[AuthZRequestId=1][FailureCategory=AuthZ-CannotResolveTenantNameException] Unable to resolve the tenant name \"x.com\".";
+        assert_eq!(psrp_failure(spoken, Phase::Receive, "h", Some("x.com")).kind(), ErrorKind::TenantNotFound);
+    }
+
+    #[test]
+    fn a_failure_below_the_service_says_what_was_wrong() {
+        let tls = Error::new(ErrorKind::Tls, "post", "the certificate of h has expired").with_fact(fact::NATIVE_ID, "12175");
+        let e = Trouble::Road(tls).error(Phase::Open, "h", None);
+        assert!(e.fact(fact::NATIVE_MESSAGE).unwrap().contains("the certificate of h has expired"));
+        let name = Error::new(ErrorKind::Connect, "post", "the name h is not known").with_fact(fact::NATIVE_ID, "ComputerNotFound");
+        let e = Trouble::Road(name).error(Phase::Open, "h", None);
+        assert!(e.fact(fact::NATIVE_MESSAGE).unwrap().contains("server name h cannot be resolved"));
     }
 
     #[test]

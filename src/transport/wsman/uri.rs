@@ -166,20 +166,9 @@ fn within(host: &str, domain: &str) -> bool {
     host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// The domain that one owner registered: the last two labels, or three under the likes of co.uk. Without the public
-/// suffix list this errs to the narrow side for country codes and to the wide side for hosting domains.
+/// The domain that one owner registered, by the public suffix list: neither co.uk nor a hoster's own domain is one.
 fn registrable(host: &str) -> Option<&str> {
-    const GENERIC: &[&str] = &["ac", "co", "com", "edu", "gob", "gov", "gv", "go", "mil", "ne", "net", "nom", "or", "org", "sch"];
-    let labels: Vec<&str> = host.rsplit('.').collect();
-    let count = match labels.as_slice() {
-        [top, second, ..] if top.len() == 2 && (GENERIC.contains(second) || second.len() == 2) => 3,
-        [_, _, ..] => 2,
-        _ => return None,
-    };
-    (labels.len() >= count).then(|| {
-        let length = labels[..count].iter().map(|l| l.len()).sum::<usize>() + count - 1;
-        &host[host.len() - length..]
-    })
+    psl::domain_str(host)
 }
 
 #[cfg(test)]
@@ -264,6 +253,7 @@ mod tests {
         for (from, to) in [
             ("https://mail.contoso.com/p", "https://evil.com/p"),
             ("https://mail.contoso.com/p", "https://evilcontoso.com/p"),
+            ("https://a.azurewebsites.net/p", "https://evil.azurewebsites.net/p"),
             ("https://mail.contoso.co.uk/p", "https://evil.co.uk/p"),
             ("https://mail.contoso.com/p", "https://outlook.com.evil.com/p"),
             ("https://mail.contoso.com/p", "http://mail.contoso.com/p"),
