@@ -37,7 +37,7 @@ static int read_all(dt_invocation *invocation)
             break;
         case DT_ITEM_WARNING:
         case DT_ITEM_ERROR:
-            fprintf(stderr, "%s\n", dt_item_text(item));
+            fprintf(stderr, "%s\n", dt_item_text(item) ? dt_item_text(item) : dt_item_clixml(item, NULL));
             break;
         default:
             break;

@@ -1,16 +1,12 @@
-//! The C ABI as C sees it: the programs of tests/c and examples/minimal.c, compiled by cc against the header and the
+//! The C ABI as C sees it: the programs of tests/c and examples/mailboxes.c, compiled by cc against the header and the
 //! library, and run against PowerShell's own server, alone and under valgrind.
 
-use crate::support::{Endpoint, in_path, require};
+use crate::support::{Endpoint, in_path, require, root};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const USER: &str = "admin@partner.com";
 const PASSWORD: &str = "secret";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// Where `cargo test` puts the library: beside the test's own program.
 fn library_folder() -> PathBuf {
@@ -138,14 +134,14 @@ fn handles_are_freed_in_any_order() {
 }
 
 #[test]
-fn the_smallest_program_does_what_it_says() {
-    let Some(program) = compile("cc", &["-std=c99"], "examples/minimal.c", "minimal") else { return };
+fn the_example_does_what_it_says() {
+    let Some(program) = compile("cc", &["-std=c99"], "examples/mailboxes.c", "mailboxes") else { return };
     let Some(endpoint) = Endpoint::start(&[]) else { return };
     for command in [Some(Command::new(&program)), under_valgrind(&program)].into_iter().flatten() {
         let mut command = command;
         command.args([&endpoint.url, "fabrikam.com", USER]).env("DT_PASSWORD", PASSWORD);
         let printed = run(command);
-        assert_eq!(printed.lines().count(), 3, "{printed}");
+        assert_eq!(printed.lines().count(), 10, "{printed}");
         assert!(printed.lines().all(|l| l.starts_with("<Objs ") && l.contains("@fabrikam.com")), "{printed}");
         assert_eq!(endpoint.count("open"), 0);
     }

@@ -127,3 +127,8 @@ pub fn http_get(url: &str, path: &str) -> String {
     std::io::Read::read_to_string(&mut stream, &mut text).expect("the server answers");
     text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
 }
+
+/// The checkout.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
