@@ -1,0 +1,33 @@
+"""The genuine endpoint (../shared/endpoint/endpoint.py), but closing as the native client's server does.
+
+As it stands it answers a Delete only when its child has ended or two seconds have passed, and the child, whose standard
+input stays open, never ends by itself: every close would take those two seconds. Here Delete is answered when the engine
+has acknowledged the close, and the child is seen off in the background.
+
+    endpoint.py FOLDER [options of the genuine one]
+"""
+
+import sys
+import threading
+
+folder = sys.argv.pop(1)
+sys.path.insert(0, folder)
+sys.modules.pop("endpoint", None)
+import endpoint  # noqa: E402: it is in the folder that was given
+
+
+def close(shell):
+    try:
+        shell.say("Close", endpoint.POOL, wait="CloseAck")
+    except endpoint.Fault:
+        pass
+
+    def see_off():
+        shell.child.stdin.close()
+        shell.child.wait()
+
+    threading.Thread(target=see_off, daemon=True).start()
+
+
+endpoint.Shell.close = close
+sys.exit(endpoint.main())
