@@ -2,7 +2,8 @@
 
 As it stands it answers a Delete only when its child has ended or two seconds have passed, and the child, whose standard
 input stays open, never ends by itself: every close would take those two seconds. Here Delete is answered when the engine
-has acknowledged the close, and the child is seen off in the background.
+has acknowledged the close (or, as it sometimes does not while a pipeline is being released, after a second), and the
+child is seen off in the background.
 
     endpoint.py FOLDER [options of the genuine one]
 """
@@ -18,9 +19,11 @@ import endpoint  # noqa: E402: it is in the folder that was given
 
 def close(shell):
     try:
-        shell.say("Close", endpoint.POOL, wait="CloseAck")
+        shell.say("Close", endpoint.POOL)
     except endpoint.Fault:
         pass
+    with shell.changed:
+        shell.changed.wait_for(lambda: shell.acks["CloseAck", endpoint.POOL] or shell.closed, 1)
 
     def see_off():
         shell.child.stdin.close()
