@@ -3,6 +3,7 @@
 mod abi;
 mod clixml;
 mod endpoint;
+mod examples;
 mod faults;
 mod header;
 mod http;
