@@ -1,0 +1,99 @@
+# Script blocks as commands and arguments: the conversion is the engine's own, the same that Invoke-Command uses.
+
+# Runs in the session state of the caller, where the caller's variables are. The inner block and $args keep it from touching them.
+$script:Converter = '& { $args[0].GetPowerShell($args[2], $args[1]) } $args[0] $args[1] $args[2]'
+
+# The statements of a block: a list of @{ Text; IsScript; End; Merges; Arguments }, and why it went as text, if it did.
+function ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
+    $state = $Cmdlet.SessionState
+    # Expressions are evaluated as Invoke-Command does it: where the language is full.
+    $trusted = "$($state.LanguageMode)" -eq 'FullLanguage'
+    if ($null -eq $ArgumentList) { $ArgumentList = @() }
+    try {
+        $shell = $state.InvokeCommand.InvokeScript($state, [scriptblock]::Create($script:Converter), [object[]] ($Block, $ArgumentList, $trusted))
+    }
+    catch {
+        $inner = $_.Exception
+        while ($inner -and $inner -isnot [System.Management.Automation.ScriptBlockToPowerShellNotSupportedException]) {
+            # Everything else (an undefined $using:, above all) is the caller's error, as it is with Invoke-Command.
+            if ($inner -is [System.Management.Automation.RuntimeException] -and -not ($inner.InnerException -is [System.Management.Automation.RuntimeException])) { throw $inner.ErrorRecord }
+            $inner = $inner.InnerException
+        }
+        if (-not $inner) { throw }
+        return @{ Reason = Get-Reason $inner; Commands = @(ConvertTo-ScriptCommand $Block $ArgumentList $Cmdlet) }
+    }
+    try {
+        $merges = @(Get-Merge $Block)
+        $at = 0
+        $commands = foreach ($command in $shell[0].Commands.Commands) {
+            $arguments = foreach ($parameter in $command.Parameters) { @{ Name = $parameter.Name; Value = $parameter.Value } }
+            @{ Text = $command.CommandText; IsScript = $command.IsScript; End = $command.IsEndOfStatement; Merges = $merges[$at]; Arguments = @($arguments) }
+            $at++
+        }
+        @{ Reason = $null; Commands = @($commands) }
+    }
+    finally { $shell[0].Dispose() }
+}
+
+# A block that cannot be converted is sent as it stands, and a server without a language refuses it. A server with one runs it.
+function ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
+    $arguments = @(foreach ($value in $ArgumentList) { @{ Name = $null; Value = $value } })
+    $using = @($Block.Ast.FindAll({ $args[0] -is [System.Management.Automation.Language.UsingExpressionAst] }, $true))
+    if ($using) {
+        # As servers of PowerShell 5 and later expect them: by the text of the expression.
+        $values = @{}
+        foreach ($one in $using) {
+            $key = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($one.SubExpression.Extent.Text.ToLowerInvariant()))
+            $values[$key] = $Cmdlet.SessionState.InvokeCommand.InvokeScript($Cmdlet.SessionState, [scriptblock]::Create("& { , ($($one.SubExpression.Extent.Text)) }"), [object[]] @())[0]
+        }
+        $arguments += @{ Name = '--%'; Value = $values }
+    }
+    @{ Text = $Block.ToString(); IsScript = $true; End = $false; Merges = $null; Arguments = $arguments }
+}
+
+# Why a block could not become commands, with the help that the engine's text lacks.
+function Get-Reason($Exception) {
+    $record = $Exception.ErrorRecord
+    $reason = "$($Exception.Message) ($($record.FullyQualifiedErrorId -replace ',.*$'))"
+    if ($record.FullyQualifiedErrorId -like '*CantConvertWithScriptBlocks*') { $reason += ' A filter can be given as a string: -Filter "RecipientType -eq ''UserMailbox''".' }
+    elseif ($record.FullyQualifiedErrorId -like '*CantConvertWithUndeclaredVariables*') { $reason += ' A variable of yours is $using:name in the block.' }
+    $reason
+}
+
+# The streams that each command sends into its output (2>&1 and the like). PowerShell keeps what it found there to itself.
+function Get-Merge([scriptblock] $Block) {
+    foreach ($statement in $Block.Ast.EndBlock.Statements) {
+        foreach ($element in $statement.PipelineElements) {
+            , @(foreach ($redirection in $element.Redirections) { if ($redirection -is [System.Management.Automation.Language.MergingRedirectionAst]) { [int] $redirection.FromStream } })
+        }
+    }
+}
+
+# A dt_command for one session: SecureStrings go under that session's key.
+function New-NativeCommand($Commands, $Session, [bool] $Input_) {
+    $native = $script:Native
+    $native_ = $failure = [IntPtr]::Zero
+    Assert-Native ($native::dt_command_new([ref] $native_, [ref] $failure)) $failure
+    try {
+        foreach ($command in $Commands) {
+            $status = if ($command.IsScript) { $native::dt_command_add_script($native_, $command.Text, [ref] $failure) } else { $native::dt_command_add($native_, $command.Text, [ref] $failure) }
+            Assert-Native $status $failure
+            foreach ($argument in $command.Arguments) {
+                $text = ConvertTo-SessionClixml $argument.Value $Session
+                Assert-Native ($native::dt_command_add_argument($native_, (Get-NativeText $argument.Name), (Get-NativeText $text), [ref] $failure)) $failure
+            }
+            # RedirectionStream.All is 0; the library calls it 100.
+            foreach ($stream in $command.Merges) { Assert-Native ($native::dt_command_merge($native_, $(if ($stream) { $stream } else { 100 }), [ref] $failure)) $failure }
+            if ($command.End) { Assert-Native ($native::dt_command_end_statement($native_, [ref] $failure)) $failure }
+        }
+        if ($Input_) { Assert-Native ($native::dt_command_set($native_, 'input', 'true', [ref] $failure)) $failure }
+        $native_
+    }
+    catch { $native::dt_command_free($native_); throw }
+}
+
+# $null as a string argument of a .NET method turns into an empty string; this stays NULL.
+function Get-NativeText($Text) {
+    if ($null -eq $Text) { return [NullString]::Value }
+    [string] $Text
+}

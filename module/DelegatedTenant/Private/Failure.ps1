@@ -1,0 +1,87 @@
+# What the library reports, as the error records that scripts know from PowerShell's own remoting.
+
+$script:FromRemoting = $null      # ErrorRecord.FromPSObjectForRemoting, which keeps every identity of a remote record
+$script:PreserveOnce = $null      # ErrorRecord.PreserveInvocationInfoOnce: written as it is, without this command's name
+
+# Reads a dt_error and frees it.
+function Read-Failure([IntPtr] $Failure) {
+    $native = $script:Native
+    try {
+        $read = @{
+            Status = $native::dt_error_status($Failure)
+            Message = Read-Utf8 ($native::dt_error_message($Failure))
+            Id = Read-Utf8 ($native::dt_error_id($Failure))
+            Category = Read-Utf8 ($native::dt_error_category($Failure))
+            Record = Read-Document $Failure 'dt_error_record'
+        }
+        foreach ($fact in 'native_id', 'native_code', 'native_message', 'remedy', 'host') { $read[$fact] = Read-Utf8 ($native::dt_error_fact($Failure, $fact)) }
+        $read
+    }
+    finally { $native::dt_error_free($Failure) }
+}
+
+# Throws what a call of the library refused, if it did.
+function Assert-Native([int] $Status, [IntPtr] $Failure) {
+    if ($Status -lt 100) { return }
+    $read = Read-Failure $Failure
+    $record = [System.Management.Automation.ErrorRecord]::new([InvalidOperationException]::new($read.Message), $read.Id, $read.Category, $null)
+    throw $record
+}
+
+# The open of a session failed: the native identity, and what to do about it as a second sentence.
+function New-OpenError($Read, $Target) {
+    if (-not $Read.native_id) {
+        $id = $Read.Id
+        if ($Read.Status -eq 100) { $id = 'CreateRemoteRunspaceFailed' }
+        $text = $Read.Message
+        if ($Read.remedy) { $text += ". $($Read.remedy)" }
+        return [System.Management.Automation.ErrorRecord]::new([ArgumentException]::new($text), $id, $Read.Category, $Target)
+    }
+    $message = if ($Read.native_message) { $Read.native_message } else { $Read.Message }
+    $exception = [System.Management.Automation.Remoting.PSRemotingTransportException]::new($message)
+    $exception.TransportMessage = $Read.Message
+    if ($Read.native_code) { $exception.ErrorCode = [int] $Read.native_code }
+    $record = [System.Management.Automation.ErrorRecord]::new($exception, "$($Read.native_id),PSSessionOpenFailed", 'OpenError', $Target)
+    $text = if ($Read.host) { "[$($Read.host)] $message" } else { $message }
+    if ($Read.remedy) { $text += " $($Read.remedy)" }
+    $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new($text)
+    Set-Preserved $record
+    $record
+}
+
+# The session was lost, or the library could not go on, while a command ran.
+function New-InvocationError($Read, $Session) {
+    if (-not $Read.native_id -and -not $Read.native_code) {
+        $record = [System.Management.Automation.ErrorRecord]::new([System.Management.Automation.Remoting.PSRemotingTransportException]::new($Read.Message), $Read.Id, $Read.Category, $Session.ComputerName)
+    }
+    else {
+        $message = if ($Read.native_message) { $Read.native_message } else { $Read.Message }
+        $exception = [System.Management.Automation.Remoting.PSRemotingTransportException]::new($message)
+        $exception.TransportMessage = $Read.Message
+        if ($Read.native_code) { $exception.ErrorCode = [int] $Read.native_code }
+        if ("$($Session.State)" -eq 'Opened') { $record = [System.Management.Automation.ErrorRecord]::new($exception, 'JobFailure', 'OperationStopped', $Session.ComputerName) }
+        else {
+            $id = if ($Read.native_id) { $Read.native_id } else { $Read.native_code }
+            $record = [System.Management.Automation.ErrorRecord]::new($exception, "$id,PSSessionStateBroken", 'OpenError', $Session.ComputerName)
+        }
+    }
+    if ($Read.remedy) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $($Read.remedy)") }
+    Set-Preserved $record
+    $record
+}
+
+# A remote ErrorRecord (deserialized) as the native client makes it: RemotingErrorRecord around a RemoteException.
+function ConvertTo-RemotingError($Remote, $Origin) {
+    if (-not $script:FromRemoting) {
+        $method = [System.Management.Automation.ErrorRecord].GetMethod('FromPSObjectForRemoting', [Reflection.BindingFlags] 'Static, NonPublic', $null, [type[]] (, [psobject]), $null)
+        $script:FromRemoting = [Func[psobject, System.Management.Automation.ErrorRecord]] $method.CreateDelegate([Func[psobject, System.Management.Automation.ErrorRecord]])
+    }
+    $record = [System.Management.Automation.Runspaces.RemotingErrorRecord]::new($script:FromRemoting.Invoke($Remote), $Origin)
+    Set-Preserved $record
+    $record
+}
+
+function Set-Preserved($Record) {
+    if (-not $script:PreserveOnce) { $script:PreserveOnce = [System.Management.Automation.ErrorRecord].GetProperty('PreserveInvocationInfoOnce', [Reflection.BindingFlags] 'Instance, NonPublic') }
+    $script:PreserveOnce.SetValue($Record, $true, $null)
+}

@@ -1,0 +1,222 @@
+# One running command of one session, and the loop that hands on what it says.
+
+function Start-Invocation($Session, $Commands, [string] $Reason, [bool] $Input_, [bool] $ShowComputerName, [ref] $Refusal) {
+    $native = $script:Native
+    $invocation = $failure = [IntPtr]::Zero
+    $command = New-NativeCommand $Commands $Session $Input_
+    try { $status = $native::dt_session_invoke($Session.Handle.DangerousGetHandle(), $command, [ref] $invocation, [ref] $failure) }
+    finally { $native::dt_command_free($command) }
+    if ($status -ge 100) {
+        $Refusal.Value = Read-Failure $failure
+        return
+    }
+    $notes = [psnoteproperty[]] ([psnoteproperty]::new('PSComputerName', $Session.ComputerName), [psnoteproperty]::new('RunspaceId', $Session.InstanceId), [psnoteproperty]::new('PSShowComputerName', $ShowComputerName))
+    @{
+        Session = $Session; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
+        Notes = $notes; Origin = [System.Management.Automation.Remoting.OriginInfo]::new($Session.ComputerName, $Session.InstanceId)
+    }
+}
+
+# Hands on what has come, until nothing more comes within the wait or the command is at its end. $Alone: a remote throw is thrown here.
+function Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
+    $native = $script:Native
+    $invocation = $Run.Pointer
+    $session = $Run.Session
+    $computer, $runspace, $show = $Run.Notes
+    $item = $failure = [IntPtr]::Zero
+    $length = [UIntPtr]::Zero
+    $utf8 = [Text.Encoding]::UTF8
+    $buffer = $Run.Buffer
+    while ($true) {
+        $status = $native::dt_invocation_next($invocation, $Wait, [ref] $item, [ref] $failure)
+        if ($status -ne 0) { break }
+        $kind = $native::dt_item_kind($item)
+        if ($kind -eq 8) {
+            try { Invoke-HostCall $Run $item $Cmdlet.Host } finally { $native::dt_item_free($item) }
+            continue
+        }
+        try {
+            $data = $native::dt_item_clixml($item, [ref] $length)
+            $count = [int] $length.ToUInt32()
+            if ($count -gt $buffer.Length) { $buffer = [Array]::CreateInstance([byte], 2 * $count) }
+            [Runtime.InteropServices.Marshal]::Copy($data, $buffer, 0, $count)
+            $text = $utf8.GetString($buffer, 0, $count)
+            $secure = $native::dt_item_has_secure_string($item)
+        }
+        finally { $native::dt_item_free($item) }
+        if ($secure) { $text = ConvertFrom-SessionClixml $text $session }
+        $value = [System.Management.Automation.PSSerializer]::Deserialize($text)
+        if ($kind -eq 1) {
+            if ($null -eq $value) { $Cmdlet.WriteObject($null); continue }
+            $object = [psobject]::AsPSObject($value)
+            $properties = $object.PSObject.Properties
+            # The server's word for where this comes from is not taken; ours goes last.
+            if ($text.IndexOf('"PSComputerName"') -ge 0) { $properties.Remove('PSComputerName') }
+            if ($text.IndexOf('"RunspaceId"') -ge 0) { $properties.Remove('RunspaceId') }
+            $properties.Add($computer, $true)
+            $properties.Add($runspace, $true)
+            if ($text.IndexOf('"PSShowComputerName"') -lt 0 -or $null -eq $properties['PSShowComputerName']) { $properties.Add($show, $true) }
+            $Cmdlet.WriteObject($object)
+            continue
+        }
+        switch ($kind) {
+            2 { $Cmdlet.WriteError((ConvertTo-RemotingError $value $Run.Origin)) }
+            3 { $Cmdlet.WriteWarning([string] $value.InformationalRecord_Message) }
+            4 { $Cmdlet.WriteVerbose([string] $value.InformationalRecord_Message) }
+            5 { $Cmdlet.WriteDebug([string] $value.InformationalRecord_Message) }
+            6 { $Cmdlet.WriteInformation((ConvertTo-InformationRecord $value)) }
+            7 { $Cmdlet.WriteProgress((ConvertTo-ProgressRecord $value)) }
+        }
+    }
+    if ($status -lt 100) {
+        if ($status -eq 2) { Complete-Invocation $Run }
+        return
+    }
+    $read = Read-Failure $failure
+    if ($read.Status -eq 700) { return }
+    if (-not $read.Record) {
+        $Cmdlet.WriteError((New-InvocationError $read $session))
+        return
+    }
+    $remote = [System.Management.Automation.PSSerializer]::Deserialize($read.Record)
+    $record = ConvertTo-RemotingError $remote $Run.Origin
+    if ($Alone -and $record.Exception -is [System.Management.Automation.RemoteException] -and $record.Exception.SerializedRemoteException.WasThrownFromThrowStatement) {
+        $record.Exception.WasThrownFromThrowStatement = $true
+        $Cmdlet.ThrowTerminatingError($record.Exception.ErrorRecord)
+    }
+    if ($Run.Reason -and $record.FullyQualifiedErrorId -eq 'ScriptsNotAllowed') { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $($Run.Reason)") }
+    $Cmdlet.WriteError($record)
+}
+
+function Complete-Invocation($Run) {
+    $Run.Ended = $true
+    $Run.Handle.Dispose()
+}
+
+# Stops what still runs, and waits for the server's word that it has: the session is then free for the next command.
+function Stop-Invocation($Runs) {
+    $native = $script:Native
+    $item = $failure = [IntPtr]::Zero
+    $open = @(foreach ($run in $Runs) { if (-not $run.Ended) { $run } })
+    foreach ($run in $open) { if ($native::dt_invocation_stop($run.Pointer, [ref] $failure) -ge 100) { $native::dt_error_free($failure) } }
+    foreach ($run in $open) {
+        $clock = [Diagnostics.Stopwatch]::StartNew()
+        do {
+            $status = $native::dt_invocation_next($run.Pointer, 100, [ref] $item, [ref] $failure)
+            if ($status -eq 0) { $native::dt_item_free($item) }
+            elseif ($status -ge 100) { $native::dt_error_free($failure) }
+        } while ($status -ne 2 -and $clock.ElapsedMilliseconds -lt $run.Session.CancelTimeout)
+        Complete-Invocation $run
+    }
+}
+
+function ConvertTo-InformationRecord($Remote) {
+    $record = [System.Management.Automation.InformationRecord]::new($Remote.MessageData, [string] $Remote.Source)
+    if ($Remote.TimeGenerated) { $record.TimeGenerated = $Remote.TimeGenerated }
+    foreach ($tag in $Remote.Tags) { $record.Tags.Add([string] $tag) }
+    foreach ($name in 'User', 'Computer', 'ProcessId', 'NativeThreadId', 'ManagedThreadId') { if ($null -ne $Remote.$name) { $record.$name = $Remote.$name } }
+    $record
+}
+
+function ConvertTo-ProgressRecord($Remote) {
+    # The constructor wants some text in both.
+    $activity = if ($Remote.Activity) { [string] $Remote.Activity } else { ' ' }
+    $status = if ($Remote.StatusDescription) { [string] $Remote.StatusDescription } else { ' ' }
+    $record = [System.Management.Automation.ProgressRecord]::new([Math]::Max(0, [int] $Remote.ActivityId), $activity, $status)
+    if ($Remote.CurrentOperation) { $record.CurrentOperation = [string] $Remote.CurrentOperation }
+    if ($null -ne $Remote.ParentActivityId -and [int] $Remote.ParentActivityId -ne $record.ActivityId) { $record.ParentActivityId = [int] $Remote.ParentActivityId }
+    if ($null -ne $Remote.PercentComplete) { $record.PercentComplete = [Math]::Min(100, [int] $Remote.PercentComplete) }
+    if ($null -ne $Remote.SecondsRemaining) { $record.SecondsRemaining = [int] $Remote.SecondsRemaining }
+    if ("$($Remote.Type)" -in 'Completed', '1') { $record.RecordType = 'Completed' }
+    $record
+}
+
+# The sessions that can run a command now; an error for each of the others, and one that ends the command when none is left.
+function Select-UsableSession($Sessions, $Cmdlet) {
+    $seen = @{}
+    $usable = foreach ($session in $Sessions) {
+        if (-not (Test-Session $session)) {
+            $exception = [ArgumentException]::new("'$session' is not a session that Connect-DelegatedTenant opened in this process.")
+            $Cmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'NotADelegatedTenantSession', 'InvalidArgument', $session))
+        }
+        if ($seen.ContainsKey($session.InstanceId)) {
+            $exception = [ArgumentException]::new('The list of sessions holds one session more than once.')
+            $Cmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'RemoteRunspaceInfoHasDuplicates', 'InvalidArgument', $session))
+        }
+        $seen[$session.InstanceId] = $true
+        if ("$($session.State)" -eq 'Opened') { $session } else { $Cmdlet.WriteError((New-StateError $session $null)) }
+    }
+    if (-not $usable) { $Cmdlet.ThrowTerminatingError((New-NoSessionError)) }
+    $usable
+}
+
+# Why a session takes no command: it is not open, or it is busy. Other refusals are told as they are.
+function New-StateError($Session, $Refusal) {
+    $which = "$($Session.Name), $($Session.InstanceId), $($Session.ComputerName)"
+    if ("$($Session.State)" -ne 'Opened') {
+        $text = "Because the session state for session $which is not equal to Open, you cannot run a command in the session.  The session state is $($Session.State)."
+        $exception = [System.Management.Automation.Runspaces.InvalidRunspaceStateException]::new($text)
+        return [System.Management.Automation.ErrorRecord]::new($exception, 'InvokeCommandCommandInvalidSessionState', 'InvalidOperation', $Session)
+    }
+    if ($Refusal.Status -eq 101) {
+        $text = "The session $which is not available to run commands.  The session availability is $($Session.Availability)."
+        $exception = [System.Management.Automation.Runspaces.InvalidRunspaceStateException]::new($text)
+        return [System.Management.Automation.ErrorRecord]::new($exception, 'InvokeCommandCommandInvalidSessionAvailability', 'InvalidOperation', $Session)
+    }
+    New-InvocationError $Refusal $Session
+}
+
+function New-NoSessionError {
+    $text = 'No valid sessions were specified.  Ensure you provide valid sessions that are in the Opened state and are available to run commands.'
+    [System.Management.Automation.ErrorRecord]::new([System.Management.Automation.PSInvalidOperationException]::new($text), 'InvalidOperation', 'InvalidOperation', $null)
+}
+
+# Sessions for one call. They are not in the list.
+function Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
+    $option = if ($SessionOption) { $SessionOption } else { $Cmdlet.SessionState.PSVariable.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
+    $settings = Get-SessionSettings $Bound $option "$($Cmdlet.Host.Name)"
+    foreach ($uri in $Bound['ConnectionUri']) {
+        $session = Start-Session $settings $uri.OriginalString 'Temporary'
+        $open = $false
+        try {
+            $failed = Wait-Session $session $Cmdlet
+            if ($failed) { $Cmdlet.WriteError((New-OpenError $failed $session)) }
+            else {
+                $open = $true
+                $session
+            }
+        }
+        finally {
+            if (-not $open) {
+                Close-Session $session $session.CancelTimeout
+                $session.Handle.Dispose()
+            }
+        }
+    }
+}
+
+# Sends one object to every run. While a queue is full, what the commands say is handed on, or both sides would wait for each other.
+function Send-Input($Runs, $Value, $Cmdlet, [bool] $Alone) {
+    $native = $script:Native
+    $failure = [IntPtr]::Zero
+    foreach ($run in $Runs) {
+        if ($run.Ended) { continue }
+        $text = ConvertTo-SessionClixml $Value $run.Session
+        $wait = 0
+        do {
+            $status = $native::dt_invocation_send($run.Pointer, (Get-NativeText $text), $wait, [ref] $failure)
+            # A command that needs no more input ends before it is all sent.
+            if ($status -ge 100) { $native::dt_error_free($failure) }
+            Read-Invocation $run $Cmdlet 0 $Alone
+            $wait = 100
+        } while ($status -eq 1 -and -not $run.Ended)
+    }
+}
+
+function Close-Input($Runs) {
+    $native = $script:Native
+    $failure = [IntPtr]::Zero
+    foreach ($run in $Runs) {
+        if (-not $run.Ended -and $native::dt_invocation_end_input($run.Pointer, [ref] $failure) -ge 100) { $native::dt_error_free($failure) }
+    }
+}

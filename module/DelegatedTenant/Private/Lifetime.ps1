@@ -1,0 +1,36 @@
+# What lets go of native handles when no script does: a safe handle class, so that what a dead runspace or a broken pipeline leaves
+# behind is closed by the garbage collector, and a method for the end of the process. Emitted at the first connect, once in a process.
+function Initialize-Lifetime {
+    $slot = "DelegatedTenant.Lifetime:$script:Library"
+    $lifetime = [AppDomain]::CurrentDomain.GetData($slot)
+    if ($lifetime) { return $lifetime }
+
+    $module = [Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([Reflection.AssemblyName] 'DelegatedTenant.Lifetime', 'Run').DefineDynamicModule('DelegatedTenant.Lifetime')
+    $op = [Reflection.Emit.OpCodes]
+    $parent = [Microsoft.Win32.SafeHandles.SafeHandleZeroOrMinusOneIsInvalid]
+    $inside = [Reflection.BindingFlags] 'Instance, NonPublic, Public'
+    $lifetime = @{}
+    foreach ($noun in 'session', 'invocation') {
+        $handle = $module.DefineType("DelegatedTenant.Native.$noun", 'Public, Sealed', $parent)
+        # (IntPtr handle) : base(ownsHandle: true) { SetHandle(handle); }
+        $il = $handle.DefineConstructor('Public', 'Standard', [type[]] (, [IntPtr])).GetILGenerator()
+        $il.Emit($op::Ldarg_0); $il.Emit($op::Ldc_I4_1); $il.Emit($op::Call, $parent.GetConstructor($inside, $null, [type[]] (, [bool]), $null))
+        $il.Emit($op::Ldarg_0); $il.Emit($op::Ldarg_1); $il.Emit($op::Call, $parent.GetMethod('SetHandle', $inside))
+        $il.Emit($op::Ret)
+        # override bool ReleaseHandle() { dt_<noun>_free(handle); return true; }
+        $il = $handle.DefineMethod('ReleaseHandle', 'Family, Virtual, HideBySig', [bool], [type]::EmptyTypes).GetILGenerator()
+        $il.Emit($op::Ldarg_0); $il.Emit($op::Ldfld, [Runtime.InteropServices.SafeHandle].GetField('handle', $inside))
+        $il.Emit($op::Call, $script:Native.GetMethod("dt_${noun}_free"))
+        $il.Emit($op::Ldc_I4_1); $il.Emit($op::Ret)
+        $lifetime[$noun] = $handle.CreateType()
+    }
+    # static void AtExit(object sender, EventArgs e) { dt_library_shutdown(2000, NULL); }
+    $exit = $module.DefineType('DelegatedTenant.Exit', 'Public, Abstract, Sealed')
+    $il = $exit.DefineMethod('AtExit', 'Public, Static', [void], [type[]] ([object], [EventArgs])).GetILGenerator()
+    $il.Emit($op::Ldc_I4, 2000); $il.Emit($op::Ldc_I4_0); $il.Emit($op::Conv_U); $il.Emit($op::Call, $script:Native.GetMethod('dt_library_shutdown'))
+    $il.Emit($op::Pop); $il.Emit($op::Ret)
+    $atExit = [Delegate]::CreateDelegate([EventHandler], $exit.CreateType().GetMethod('AtExit'))
+    [AppDomain].GetEvent('ProcessExit').AddEventHandler([AppDomain]::CurrentDomain, $atExit)
+    [AppDomain]::CurrentDomain.SetData($slot, $lifetime)
+    $lifetime
+}

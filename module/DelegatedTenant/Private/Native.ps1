@@ -1,0 +1,128 @@
+# The C ABI as this module uses it: name, what it returns, what it takes.
+#   ptr          a handle, or a string on its way out, to be read at once by Read-Utf8: borrowed pointers are not kept
+#   string       UTF-8, copied by the library
+#   bytes size   a buffer and its length
+#   ref refsize  a handle, an error or a length on its way out
+$script:NativeTable = @'
+dt_abi_version uint
+dt_version ptr
+dt_library_shutdown int uint ref
+dt_options_new int ref ref
+dt_options_set int ptr string string ref
+dt_options_set_secret int ptr string bytes size ref
+dt_options_free void ptr
+dt_session_open int ptr ref ref
+dt_session_wait int ptr uint ref
+dt_session_disconnect int ptr uint ref
+dt_session_free void ptr
+dt_session_warning ptr ptr ptr
+dt_session_id ptr ptr
+dt_session_computer_name ptr ptr
+dt_session_uri ptr ptr
+dt_session_organization ptr ptr
+dt_session_configuration_name ptr ptr
+dt_session_private_data ptr ptr
+dt_session_state int ptr
+dt_session_availability int ptr
+dt_session_idle_timeout_ms ulong ptr
+dt_session_exchange_key int ptr uint ref
+dt_session_protect int ptr bytes size ref ref
+dt_session_unprotect int ptr string ref ref
+dt_session_invoke int ptr ptr ref ref
+dt_text_data ptr ptr refsize
+dt_text_free void ptr
+dt_command_new int ref ref
+dt_command_add int ptr string ref
+dt_command_add_script int ptr string ref
+dt_command_add_argument int ptr string string ref
+dt_command_merge int ptr int ref
+dt_command_end_statement int ptr ref
+dt_command_set int ptr string string ref
+dt_command_free void ptr
+dt_invocation_next int ptr uint ref ref
+dt_invocation_send int ptr string uint ref
+dt_invocation_end_input int ptr ref
+dt_invocation_reply int ptr long string ref
+dt_invocation_reply_error int ptr long string string ref
+dt_invocation_stop int ptr ref
+dt_invocation_free void ptr
+dt_item_kind int ptr
+dt_item_clixml ptr ptr refsize
+dt_item_text ptr ptr
+dt_item_has_secure_string int ptr
+dt_item_call_id long ptr
+dt_item_call_method int ptr
+dt_item_free void ptr
+dt_error_status int ptr
+dt_error_message ptr ptr
+dt_error_id ptr ptr
+dt_error_category ptr ptr
+dt_error_fact ptr ptr string
+dt_error_record ptr ptr refsize
+dt_error_free void ptr
+'@
+
+# Where the library is: DT_LIBRARY_PATH (a file or its folder), beside the module, or the build of a checkout.
+function Find-NativeLibrary([string] $ModuleRoot) {
+    $core = $PSVersionTable.PSEdition -eq 'Core'
+    $file, $os = 'delegated_tenant.dll', 'win'
+    if ($core -and $IsLinux) { $file, $os = 'libdelegated_tenant.so', 'linux' } # 7: elsewhere it is Windows
+    if ($core -and $IsMacOS) { $file, $os = 'libdelegated_tenant.dylib', 'osx' } # 7: elsewhere it is Windows
+    if ($env:DT_LIBRARY_PATH) {
+        $given = if ([IO.Directory]::Exists($env:DT_LIBRARY_PATH)) { [IO.Path]::Combine($env:DT_LIBRARY_PATH, $file) } else { $env:DT_LIBRARY_PATH }
+        if (-not [IO.File]::Exists($given)) { throw [IO.FileNotFoundException]::new("DT_LIBRARY_PATH names '$env:DT_LIBRARY_PATH', where there is no $file.", $given) }
+        return [IO.Path]::GetFullPath($given)
+    }
+    $architecture = "$([Runtime.InteropServices.RuntimeInformation]::ProcessArchitecture)".ToLowerInvariant()
+    $checkout = [IO.Path]::Combine($ModuleRoot, '..', '..')
+    $places = @([IO.Path]::Combine($ModuleRoot, 'runtimes', "$os-$architecture", 'native'))
+    if ([IO.File]::Exists([IO.Path]::Combine($checkout, 'Cargo.toml'))) { foreach ($build in 'release', 'debug', 'debug/deps') { $places += [IO.Path]::Combine($checkout, 'target', $build) } }
+    foreach ($place in $places) {
+        $path = [IO.Path]::GetFullPath([IO.Path]::Combine($place, $file))
+        if ([IO.File]::Exists($path)) { return $path }
+    }
+    throw [IO.FileNotFoundException]::new("The library $file of the module DelegatedTenant was not found in $($places -join ', '). Install the module with its 'runtimes' folder, or name the library in the environment variable DT_LIBRARY_PATH.", $file)
+}
+
+# Binds the table to the library: one type in memory, no compiler and no file. Every runspace of a process shares it.
+# A call site that PowerShell meets for the first time costs a millisecond, so the sites here are few, and in loops.
+function Initialize-Native([string] $Library) {
+    $slot = "DelegatedTenant:$Library"
+    $native = [AppDomain]::CurrentDomain.GetData($slot)
+    if ($native) { return $native }
+    $types = @{
+        void = [void]; int = [int]; uint = [uint32]; long = [long]; ulong = [uint64]; ptr = [IntPtr]; string = [string]; bytes = [byte[]]; size = [UIntPtr]
+        ref = [IntPtr].MakeByRefType(); refsize = [UIntPtr].MakeByRefType()
+    }
+    # [MarshalAs(UnmanagedType.LPUTF8Str)], as metadata has it: a Windows string would otherwise leave in the ANSI code page.
+    $marshalAs = [Runtime.InteropServices.MarshalAsAttribute].GetConstructor([type[]] (, [Runtime.InteropServices.UnmanagedType]))
+    $asUtf8 = [byte[]] (1, 0, 48, 0, 0, 0, 0, 0)
+    $assembly = [Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([Reflection.AssemblyName] 'DelegatedTenant.Native', 'Run')
+    $builder = $assembly.DefineDynamicModule('DelegatedTenant.Native').DefineType('DelegatedTenant.Native', 'Public, Abstract, Sealed')
+    $table = $script:NativeTable
+    # .NET Framework cannot read a NUL-ended UTF-8 string by itself.
+    if ($PSVersionTable.PSEdition -ne 'Core') { $table += "`nlstrlenA int ptr" }
+    foreach ($line in $table.Split("`n")) {
+        $words = $line.Split(' ')
+        $takes = [type[]] @(for ($i = 2; $i -lt $words.Count; $i++) { $types[$words[$i]] })
+        $from = if ($words[0] -eq 'lstrlenA') { 'kernel32.dll' } else { $Library }
+        $method = $builder.DefinePInvokeMethod($words[0], $from, 'Public, Static, PinvokeImpl', 'Standard', $types[$words[1]], $takes, 'Cdecl', 'None')
+        $method.SetImplementationFlags('PreserveSig')
+        for ($i = 2; $i -lt $words.Count; $i++) {
+            if ($words[$i] -eq 'string') { $method.DefineParameter($i - 1, 'None', $null).SetCustomAttribute($marshalAs, $asUtf8) }
+        }
+    }
+    $native = $builder.CreateType()
+    $abi = $native::dt_abi_version()
+    if ($abi -ne 1) { throw [InvalidOperationException]::new("The library $Library has version $abi of the interface, this module wants version 1. Install a module and a library of one release.") }
+    [AppDomain]::CurrentDomain.SetData($slot, $native)
+    $native
+}
+
+function Read-Utf8([IntPtr] $Text) {
+    if ($Text -eq [IntPtr]::Zero) { return }
+    if ($PSVersionTable.PSEdition -eq 'Core') { return [Runtime.InteropServices.Marshal]::PtrToStringUTF8($Text) } # 7: .NET Framework has no such method
+    $bytes = [Array]::CreateInstance([byte], $script:Native::lstrlenA($Text))
+    [Runtime.InteropServices.Marshal]::Copy($Text, $bytes, 0, $bytes.Length)
+    [Text.Encoding]::UTF8.GetString($bytes)
+}

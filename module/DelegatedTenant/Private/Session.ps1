@@ -1,0 +1,175 @@
+# Sessions: options for the library, opening, the object that scripts hold, closing.
+
+# Fills a dt_options from names and values; a password is a SecureString.
+function New-NativeOptions($Settings) {
+    $native = $script:Native
+    $options = $failure = [IntPtr]::Zero
+    Assert-Native ($native::dt_options_new([ref] $options, [ref] $failure)) $failure
+    try {
+        foreach ($key in $Settings.Keys) {
+            $value = $Settings[$key]
+            if ($null -eq $value) { continue }
+            if ($value -is [securestring]) {
+                $bytes = Get-SecretBytes $value
+                try { $status = $native::dt_options_set_secret($options, $key, $bytes, [UIntPtr] [uint32] $bytes.Length, [ref] $failure) }
+                finally { [Array]::Clear($bytes, 0, $bytes.Length) }
+            }
+            else {
+                $text = if ($value -is [bool]) { "$value".ToLowerInvariant() } else { [string] $value }
+                $status = $native::dt_options_set($options, $key, $text, [ref] $failure)
+            }
+            Assert-Native $status $failure
+        }
+        $options
+    }
+    catch { $native::dt_options_free($options); throw }
+}
+
+# The options of the library from the parameters of a command and its PSSessionOption.
+function Get-SessionSettings($Bound, $SessionOption, $HostName) {
+    $settings = [ordered]@{ host_name = $HostName; interactive = $true }
+    if ($SessionOption) {
+        # An option that was not touched says nothing: the defaults are the library's.
+        $plain = [System.Management.Automation.Remoting.PSSessionOption]::new()
+        $settings.open_timeout_ms = [long] $SessionOption.OpenTimeout.TotalMilliseconds
+        $settings.operation_timeout_ms = [long] $SessionOption.OperationTimeout.TotalMilliseconds
+        $settings.cancel_timeout_ms = [long] $SessionOption.CancelTimeout.TotalMilliseconds
+        if ($SessionOption.IdleTimeout -ne $plain.IdleTimeout) { $settings.idle_timeout_ms = [long] $SessionOption.IdleTimeout.TotalMilliseconds }
+        if ($SessionOption.SkipCACheck) { $settings.skip_ca_check = $true }
+        if ($SessionOption.SkipCNCheck) { $settings.skip_cn_check = $true }
+        if ($SessionOption.SkipRevocationCheck) { $settings.skip_revocation_check = $true }
+        if ($SessionOption.NoEncryption) { $settings.allow_unencrypted = $true }
+        if ($SessionOption.NoMachineProfile) { $settings.no_machine_profile = $true }
+        if ($SessionOption.Culture) { $settings.culture = $SessionOption.Culture.Name }
+        if ($SessionOption.UICulture) { $settings.ui_culture = $SessionOption.UICulture.Name }
+        if ($null -ne $SessionOption.MaximumReceivedObjectSize) { $settings.max_object_size = $SessionOption.MaximumReceivedObjectSize }
+        if ($SessionOption.ApplicationArguments) { $settings.application_arguments = [System.Management.Automation.PSSerializer]::Serialize($SessionOption.ApplicationArguments, 1) }
+        if ("$($SessionOption.ProxyAccessType)" -eq 'NoProxyServer') { $settings.proxy = 'none' }
+        if ($SessionOption.ProxyCredential) {
+            $settings.proxy_user = $SessionOption.ProxyCredential.UserName
+            $settings.proxy_password = $SessionOption.ProxyCredential.Password
+            $settings.proxy_authentication = "$($SessionOption.ProxyAuthentication)"
+        }
+    }
+    if ($Bound['Organization']) { $settings.organization = $Bound['Organization'] }
+    if ($Bound['Credential']) {
+        $settings.user = $Bound['Credential'].UserName
+        $settings.password = $Bound['Credential'].Password
+    }
+    $settings.authentication = if ($Bound['Authentication'] -and "$($Bound['Authentication'])" -ne 'Default') { "$($Bound['Authentication'])" } else { 'Basic' }
+    if ($Bound['ConfigurationName']) { $settings.configuration_name = $Bound['ConfigurationName'] }
+    if ($Bound['AllowRedirection']) { $settings.max_redirections = if ($SessionOption) { $SessionOption.MaximumConnectionRedirectionCount } else { 5 } }
+    if ($Bound['AllowUnencrypted']) { $settings.allow_unencrypted = $true }
+    if ($Bound['NoProxy']) { $settings.proxy = 'none' }
+    if ($Bound['Proxy']) { $settings.proxy = $Bound['Proxy'].OriginalString }
+    if ($Bound['ProxyCredential']) {
+        $settings.proxy_user = $Bound['ProxyCredential'].UserName
+        $settings.proxy_password = $Bound['ProxyCredential'].Password
+    }
+    foreach ($pair in ('OpenTimeout', 'open_timeout_ms'), ('OperationTimeout', 'operation_timeout_ms'), ('CancelTimeout', 'cancel_timeout_ms'), ('IdleTimeout', 'idle_timeout_ms')) {
+        if ($Bound.ContainsKey($pair[0])) { $settings[$pair[1]] = $Bound[$pair[0]] }
+    }
+    $settings
+}
+
+# Begins to open a session; it does not wait for the network.
+function Start-Session($Settings, [string] $Uri, [string] $Name) {
+    $native = $script:Native
+    $lifetime = Initialize-Lifetime
+    $Settings.uri = $Uri
+    $options = New-NativeOptions $Settings
+    $session = $failure = [IntPtr]::Zero
+    try { Assert-Native ($native::dt_session_open($options, [ref] $session, [ref] $failure)) $failure }
+    finally { $native::dt_options_free($options) }
+    $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
+    New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri
+}
+
+# Waits a tenth of a second at a time, so that Ctrl+C is felt. Gives nothing when the session is open, else its error as read.
+function Wait-Session($Session, $Cmdlet) {
+    $native = $script:Native
+    $handle = $Session.Handle.DangerousGetHandle()
+    $failure = [IntPtr]::Zero
+    $told = 0
+    do {
+        $status = $native::dt_session_wait($handle, 100, [ref] $failure)
+        while ($warning = Read-Utf8 ($native::dt_session_warning($handle, [IntPtr] $told))) { $told++; $Cmdlet.WriteWarning($warning) }
+    } while ($status -eq 1)
+    if ($status -ge 100) { Read-Failure $failure }
+}
+
+# The getters are script blocks of no module, so that they run in whatever runspace asks.
+$script:LiveProperties = [ordered]@{
+    State = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceState] $this.Native::dt_session_state($this.Handle.DangerousGetHandle())')
+    Availability = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceAvailability] $this.Native::dt_session_availability($this.Handle.DangerousGetHandle())')
+    IdleTimeout = [scriptblock]::Create('[long] $this.Native::dt_session_idle_timeout_ms($this.Handle.DangerousGetHandle())')
+    ApplicationPrivateData = [scriptblock]::Create('$text = $this.Native::dt_session_private_data($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { [System.Management.Automation.PSSerializer]::Deserialize($(if ($PSVersionTable.PSEdition -eq "Core") { [Runtime.InteropServices.Marshal]::PtrToStringUTF8($text) } else { $bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes) })) }')
+}
+$script:SessionText = [scriptblock]::Create('"[PSSession]$($this.Name)"')
+
+function New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeout, [string] $Uri) {
+    $native = $script:Native
+    $pointer = $Handle.DangerousGetHandle()
+    $session = [psobject]::new()
+    $session.PSObject.TypeNames.Insert(0, 'DelegatedTenant.Session')
+    $members = $session.PSObject.Members
+    $values = [ordered]@{
+        Id = 0
+        Name = $Name
+        InstanceId = [guid] (Read-Utf8 ($native::dt_session_id($pointer)))
+        Organization = Read-Utf8 ($native::dt_session_organization($pointer))
+        ComputerName = Read-Utf8 ($native::dt_session_computer_name($pointer))
+        ComputerType = 'RemoteMachine'
+        Transport = 'WSMan'
+        ConfigurationName = Read-Utf8 ($native::dt_session_configuration_name($pointer))
+        ConnectionUri = $Uri
+    }
+    foreach ($key in $values.Keys) { $members.Add([psnoteproperty]::new($key, $values[$key]), $true) }
+    foreach ($key in $script:LiveProperties.Keys) { $members.Add([System.Management.Automation.PSScriptProperty]::new($key, $script:LiveProperties[$key]), $true) }
+    # Scripts also read $session.Runspace.RunspaceStateInfo.State.
+    $members.Add([System.Management.Automation.PSScriptProperty]::new('Runspace', [scriptblock]::Create('[pscustomobject]@{ InstanceId = $this.InstanceId; RunspaceStateInfo = [pscustomobject]@{ State = $this.State }; RunspaceAvailability = $this.Availability; ConnectionInfo = [pscustomobject]@{ ComputerName = $this.ComputerName } }')), $true)
+    foreach ($pair in ('Handle', $Handle), ('Native', $native), ('CancelTimeout', $CancelTimeout)) { $members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
+    # What Format-List and Select-Object show when nobody asks for more: not the handle, not the nested runspace.
+    $shown = [string[]] ('Id', 'Name', 'InstanceId', 'Organization', 'ComputerName', 'State', 'Availability', 'ConfigurationName', 'ConnectionUri')
+    $members.Add([System.Management.Automation.PSMemberSet]::new('PSStandardMembers', [System.Management.Automation.PSMemberInfo[]] (, [System.Management.Automation.PSPropertySet]::new('DefaultDisplayPropertySet', $shown))), $true)
+    $members.Add([System.Management.Automation.PSScriptMethod]::new('ToString', $script:SessionText), $true)
+    $session
+}
+
+function Test-Session($Value) {
+    $null -ne $Value -and $Value.PSObject.TypeNames.Contains('DelegatedTenant.Session') -and $Value.Handle -is [Runtime.InteropServices.SafeHandle]
+}
+
+# Gives an open session its number and enters it in the list.
+function Register-Session($Session) {
+    # One counter for the process, as PSSession has: other runspaces load this module too.
+    $counter = [AppDomain]::CurrentDomain.GetData('DelegatedTenant.Counter')
+    if (-not $counter) {
+        $counter = [int[]] (, 0)
+        [AppDomain]::CurrentDomain.SetData('DelegatedTenant.Counter', $counter)
+    }
+    [Threading.Monitor]::Enter($counter)
+    try { $counter[0]++; $Session.Id = $counter[0] } finally { [Threading.Monitor]::Exit($counter) }
+    if (-not $Session.Name) { $Session.Name = "Tenant$($Session.Id)" }
+    $script:Sessions[[object] $Session.Id] = $Session
+}
+
+# Closes within the session's time for it. What goes wrong on the way is nobody's concern any more.
+function Close-Session($Session, [uint32] $Wait) {
+    $native = $script:Native
+    $handle = $Session.Handle.DangerousGetHandle()
+    $failure = [IntPtr]::Zero
+    $end = [Diagnostics.Stopwatch]::StartNew()
+    do {
+        $status = $native::dt_session_disconnect($handle, [Math]::Min(100, $Wait), [ref] $failure)
+        if ($status -ge 100) { $native::dt_error_free($failure) }
+    } while ($status -eq 1 -and $end.ElapsedMilliseconds -lt $Wait)
+    $script:Sessions.Remove([object] $Session.Id)
+}
+
+# The module goes: its sessions go with it, all at once and not one after the other.
+function Close-EverySession {
+    $open = @($script:Sessions.Values)
+    foreach ($session in $open) { Close-Session $session 0 }
+    foreach ($session in $open) { Close-Session $session 10000 }
+}

@@ -1,0 +1,163 @@
+function Connect-DelegatedTenant {
+    <#
+    .SYNOPSIS
+    Opens a session on a customer's Exchange organization.
+    .DESCRIPTION
+    Signs in with the partner's credential and opens one remote session on the organization of a customer (or, without Organization, on
+    the credential's own). The session is what Invoke-TenantCmdlet and Disconnect-DelegatedTenant take; there is no current session.
+
+    An account may have three sessions open at a time. Close each one with Disconnect-DelegatedTenant: one that is left behind counts
+    until the server gives it up, about fifteen minutes later. Sessions still open at the end of PowerShell, or when the module is
+    removed, are closed.
+
+    An open that fails writes an error and returns nothing; with -ErrorAction Stop it can be caught. The identity of the error is the one
+    New-PSSession gives (AccessDenied,PSSessionOpenFailed and so on), and its text ends with what to do about it.
+    .PARAMETER ConnectionUri
+    The endpoint, once or several times: one session is opened on each. Its query is kept as it is. Without it, the partner endpoint of
+    Exchange Online, https://ps.outlook.com/powershell-liveid.
+    .PARAMETER Organization
+    The customer's domain or tenant id; it becomes DelegatedOrg in the query. Taken from the pipeline by property name, also as
+    DefaultDomainName, Domain, TenantId or CustomerId, as the objects of partner modules have it.
+    .PARAMETER Credential
+    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
+    .PARAMETER Authentication
+    How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
+    .PARAMETER ConfigurationName
+    The session configuration of the server; Microsoft.Exchange when absent.
+    .PARAMETER AllowRedirection
+    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of SessionOption says (5). Each
+    new address is shown as a warning.
+    .PARAMETER SessionOption
+    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one.
+    .PARAMETER Name
+    A name for the session, or one for each URI; Tenant1, Tenant2 and so on when absent.
+    .PARAMETER AllowUnencrypted
+    Allows an http address. The password then travels readable for anybody on the way.
+    .PARAMETER OpenTimeout
+    How long opening may take, in milliseconds.
+    .PARAMETER OperationTimeout
+    How long one operation on the server may take, in milliseconds.
+    .PARAMETER CancelTimeout
+    How long stopping and closing may take, in milliseconds.
+    .PARAMETER IdleTimeout
+    After how long without use the server may close the session, in milliseconds; at least 60000.
+    .PARAMETER Proxy
+    The proxy to go through. When absent, the environment decides (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+    .PARAMETER ProxyCredential
+    The account for the proxy.
+    .PARAMETER NoProxy
+    Goes straight to the server, whatever the environment says.
+    .INPUTS
+    Objects with a property Organization, DefaultDomainName, Domain, TenantId or CustomerId.
+    .OUTPUTS
+    DelegatedTenant.Session
+    .EXAMPLE
+    $session = Connect-DelegatedTenant -Organization fabrikam.com -Credential (Get-Credential) -AllowRedirection
+    Invoke-TenantCmdlet -Session $session { Get-Mailbox -ResultSize 10 }
+    Disconnect-DelegatedTenant $session
+
+    The whole life of a session.
+    .EXAMPLE
+    foreach ($customer in Get-MsolPartnerContract -All) {
+        $session = $customer | Connect-DelegatedTenant -Credential $credential -AllowRedirection
+        Invoke-TenantCmdlet $session { Get-OrganizationConfig }
+        Disconnect-DelegatedTenant $session
+    }
+
+    One customer after the other, within the three sessions that an account may have.
+    .EXAMPLE
+    Connect-DelegatedTenant http://127.0.0.1:5985/powershell-liveid -Organization contoso.com -Credential $credential -AllowUnencrypted
+
+    A session on a simulated tenant on this computer.
+    .LINK
+    Invoke-TenantCmdlet
+    .LINK
+    Disconnect-DelegatedTenant
+    .LINK
+    about_DelegatedTenant
+    #>
+    [CmdletBinding()]
+    [OutputType('DelegatedTenant.Session')]
+    param(
+        [Parameter(Position = 0, ValueFromPipelineByPropertyName)]
+        [ValidateNotNullOrEmpty()]
+        [Alias('URI', 'CU')]
+        [uri[]] $ConnectionUri = 'https://ps.outlook.com/powershell-liveid',
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [Alias('DelegatedOrg', 'DefaultDomainName', 'Domain', 'TenantId', 'CustomerId')]
+        [string] $Organization,
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [pscredential] [System.Management.Automation.Credential()] $Credential,
+
+        [System.Management.Automation.Runspaces.AuthenticationMechanism] $Authentication,
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [string] $ConfigurationName,
+
+        [switch] $AllowRedirection,
+
+        [ValidateNotNull()]
+        [System.Management.Automation.Remoting.PSSessionOption] $SessionOption,
+
+        [string[]] $Name,
+
+        [switch] $AllowUnencrypted,
+
+        [ValidateRange(1, 2147483647)] [int] $OpenTimeout,
+        [ValidateRange(1, 2147483647)] [int] $OperationTimeout,
+        [ValidateRange(1, 2147483647)] [int] $CancelTimeout,
+        [ValidateRange(60000, 2147483647)] [int] $IdleTimeout,
+
+        [uri] $Proxy,
+        [pscredential] [System.Management.Automation.Credential()] $ProxyCredential,
+        [switch] $NoProxy
+    )
+    begin {
+        # A script module sees only the global preferences; the caller's are in the caller's session state.
+        $caller = $PSCmdlet.SessionState.PSVariable
+        if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
+        if (-not $PSBoundParameters.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
+        $named = 0
+    }
+    process {
+        $opening = [System.Collections.Generic.List[object]]::new()
+        try {
+            $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
+            $settings = Get-SessionSettings $PSBoundParameters $option "$($Host.Name)"
+            foreach ($uri in $ConnectionUri) {
+                $label = if ($Name -and $named -lt $Name.Count) { $Name[$named] } else { '' }
+                $named++
+                try { $opening.Add((Start-Session $settings $uri.OriginalString $label)) }
+                catch {
+                    $id = if ($_.CategoryInfo.Category -eq 'InvalidArgument') { 'CreateRemoteRunspaceFailed' } else { $_.FullyQualifiedErrorId }
+                    $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new($_.Exception, $id, $_.CategoryInfo.Category, $uri))
+                }
+            }
+            while ($opening.Count) {
+                $session = $opening[0]
+                $failed = Wait-Session $session $PSCmdlet
+                $opening.RemoveAt(0)
+                if ($failed) {
+                    $record = New-OpenError $failed $session
+                    $session.Handle.Dispose()
+                    $PSCmdlet.WriteError($record)
+                }
+                else {
+                    Register-Session $session
+                    $PSCmdlet.WriteObject($session)
+                }
+            }
+        }
+        catch { $PSCmdlet.ThrowTerminatingError($_) }
+        finally {
+            # Stopped half way: the shells that may be open by now are given back.
+            foreach ($session in $opening) { Close-Session $session 0 }
+            foreach ($session in $opening) {
+                Close-Session $session $session.CancelTimeout
+                $session.Handle.Dispose()
+            }
+        }
+    }
+}
