@@ -1,0 +1,114 @@
+# The same block through Invoke-Command on a genuine PSSession and through Invoke-TenantCmdlet must give the same records.
+BeforeDiscovery {
+    $rows = & "$PSScriptRoot/ParityRows.ps1"
+}
+
+BeforeAll {
+    . "$PSScriptRoot/TestServers.ps1"
+    Import-ModuleUnderTest
+    $endpoint = Start-Endpoint
+    $language = Start-Endpoint '--configuration', "$TestRoot/language.pssc"
+    $judge = @((New-JudgeSession "$Shared/endpoint/tenant.pssc"), (New-JudgeSession "$Shared/endpoint/tenant.pssc"))
+    $judgeOfLanguage = New-JudgeSession "$TestRoot/language.pssc"
+    $ours = @((Connect-Endpoint $endpoint), (Connect-Endpoint $endpoint))
+    $oursOfLanguage = Connect-Endpoint $language
+
+    # One record as text, down to what can be seen of it.
+    function Format-Record($Record, [int] $Depth = 0) {
+        $pad = '  ' * $Depth
+        if ($null -eq $Record) { return "${pad}null" }
+        if ($Depth -gt 6) { return "${pad}..." }
+        $base = $Record.PSObject.BaseObject
+        if ($base -is [System.Management.Automation.ErrorRecord]) {
+            $c = $base.CategoryInfo
+            return @(
+                "${pad}error $($base.GetType().FullName): $base"
+                "${pad}  id $($base.FullyQualifiedErrorId -replace 'Microsoft\.PowerShell\.Commands\.InvokeCommandCommand', 'Invoke-TenantCmdlet')"
+                "${pad}  category $($c.Category) | $($c.Activity -replace '^Invoke-Command$', 'Invoke-TenantCmdlet') | $($c.Reason) | $($c.TargetName) | $($c.TargetType)"
+                "${pad}  exception $($base.Exception.GetType().FullName): $($base.Exception.Message) thrown=$($base.Exception.WasThrownFromThrowStatement)"
+                "${pad}  serialized $($base.Exception.SerializedRemoteException.PSObject.TypeNames -join ', ')"
+                "${pad}  details $($base.ErrorDetails.Message) | $($base.ErrorDetails.RecommendedAction)"
+                "${pad}  command $($base.InvocationInfo.MyCommand -replace '^Invoke-Command$', 'Invoke-TenantCmdlet')"
+                "${pad}  origin $($base.OriginInfo.PSComputerName)"
+                if ($base.Exception -is [System.Management.Automation.RemoteException]) { "${pad}  stack $($base.ScriptStackTrace)" }
+                "${pad}  target"
+                Format-Record $base.TargetObject ($Depth + 2)
+            )
+        }
+        if ($base -is [System.Management.Automation.InformationRecord]) {
+            return @("${pad}information source=$($base.Source) tags=$($base.Tags -join ',') computer=$($base.Computer) user=$($base.User)"; Format-Record $base.MessageData ($Depth + 1))
+        }
+        if ($base -is [System.Management.Automation.InformationalRecord]) { return "${pad}$($base.GetType().FullName): $($base.Message)" }
+        if ($base -is [securestring]) { return "${pad}secret $([pscredential]::new('u', $base.Copy()).GetNetworkCredential().Password)" }
+        $text = if ($base -is [double]) { $base.ToString('R') } elseif ($base -is [datetime]) { "$($base.ToString('o')) $($base.Kind)" } else { "$Record" }
+        $lines = @("${pad}$($base.GetType().FullName) [$($Record.PSObject.TypeNames -join ', ')] '$text'")
+        if ($base -is [pscredential]) { return $lines + (Format-Record $base.Password ($Depth + 1)) }
+        foreach ($property in $Record.PSObject.Properties) {
+            if ($property.Name -in 'SyncRoot', 'Length', 'LongLength', 'Rank', 'Keys', 'Values', 'Count', 'Capacity', 'Parent', 'EnglishName') { if ($base -isnot [System.Management.Automation.PSCustomObject]) { continue } }
+            # Of what the engine brings to life only the text and the notes are compared; its live properties run without an end.
+            if ($base -isnot [System.Management.Automation.PSCustomObject] -and $property.MemberType -notin 'NoteProperty') { continue }
+            $value = $property.Value
+            if ($property.Name -in 'RunspaceId') { $value = $value.GetType().FullName }
+            if ($property.Name -in 'TimeGenerated', 'ProcessId', 'NativeThreadId', 'ManagedThreadId', 'HistoryId') { $value = 'varies' }
+            $lines += "${pad}  .$($property.Name) ($($property.MemberType))"
+            $lines += Format-Record $value ($Depth + 2)
+        }
+        if ($base -is [System.Collections.IDictionary]) {
+            foreach ($key in @($base.Keys) | Sort-Object { "$_" }) { $lines += "${pad}  key $key"; $lines += Format-Record $base[$key] ($Depth + 2) }
+        }
+        elseif ($base -is [System.Collections.IEnumerable] -and $base -isnot [string] -and $base -isnot [System.Xml.XmlNode]) {
+            foreach ($element in $base) { $lines += Format-Record $element ($Depth + 2) }
+        }
+        $lines
+    }
+
+    # Runs a row with one of the two, and writes down all that it says: in order where the native one can be redirected.
+    function Invoke-Row($Row, [string] $Verb, $Sessions) {
+        $user = 'user00003'; $digit = 4; $command = 'Get-Mailbox'; $list = 'user00001', 'user00002'; $one = , 'user00006'
+        $object = [pscustomobject] @{ Id = 'user00005' }
+        $splat = @{ Identity = 'user00007' }
+        $change = @{ Identity = 'user00004'; DisplayName = 'Splatted'; HiddenFromAddressListsEnabled = $false }
+        $deep = [pscustomobject] @{ Table = @{ EmailAddresses = @{ remove = 'a', 'b' } }; List = 1, @(2, @(3)) }
+        $live = [uri] 'http://contoso.com/a?b=c'
+        $code = { Get-Mailbox }
+        $long = 'x' * 200000
+        $short = ConvertTo-SecureString 'abc' -AsPlainText -Force
+        $password = ConvertTo-SecureString 'Pässw0rd 123' -AsPlainText -Force
+        $hidden = [pscustomobject] @{ Deep = @{ Secret = $password }; Credential = [pscredential]::new('me', $short) }
+        $with = if ($Row.With) { $Row.With } else { @{} }
+        $lines = [System.Collections.Generic.List[string]]::new()
+        $take = { foreach ($line in Format-Record $_) { $lines.Add($line) } }
+        $block = $Row.Block
+        try {
+            if ($Row.Inner) { & { $inner = 'user00008'; & $Verb -Session $Sessions -ScriptBlock $block @with 2>&1 6>&1 3>$null 4>$null } | ForEach-Object $take }
+            elseif ($Row.ContainsKey('In')) { $Row.In | & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
+            else { & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
+        }
+        catch {
+            $lines.Add('thrown')
+            foreach ($line in Format-Record $_) { $lines.Add($line) }
+        }
+        foreach ($record in $warned) { foreach ($line in Format-Record $record) { $lines.Add("warned $line") } }
+        if ($Row.Two) { $lines.Sort() }
+        foreach ($line in $lines) { if (-not $Row.Except -or $line -notmatch "^\s*$($Row.Except) ") { $line -replace '(RunspaceId=)[0-9a-f-]{36}', '$1...' } }
+    }
+}
+
+AfterAll {
+    try {
+        $judge, $judgeOfLanguage | ForEach-Object { $_ } | Remove-PSSession
+        $ours + $oursOfLanguage | Disconnect-DelegatedTenant
+    }
+    finally { Stop-TestServers }
+}
+
+Describe 'Invoke-TenantCmdlet gives what Invoke-Command gives' {
+    It '<Name>' -ForEach $rows {
+        $row = $_
+        $native = if ($row.Language) { $judgeOfLanguage } elseif ($row.Two) { $judge } else { $judge[0] }
+        $mine = if ($row.Language) { $oursOfLanguage } elseif ($row.Two) { $ours } else { $ours[0] }
+        $expected = Invoke-Row $row 'Invoke-Command' $native
+        $actual = Invoke-Row $row 'Invoke-TenantCmdlet' $mine
+        ($actual -join "`n") | Should -BeExactly ($expected -join "`n")
+    }
+}

@@ -1,0 +1,75 @@
+# Servers for the tests: the engine behind endpoint.py, the engine's own client on the same server, the simulated tenant.
+# Dot-source it in BeforeAll. DT_SHARED names the shared folder (else ../shared beside the checkout), DT_SIM the simulator.
+
+$script:TestRoot = $PSScriptRoot
+$script:Checkout = [IO.Path]::GetFullPath([IO.Path]::Combine($PSScriptRoot, '..', '..'))
+$script:Shared = if ($env:DT_SHARED) { $env:DT_SHARED } else { [IO.Path]::GetFullPath([IO.Path]::Combine($script:Checkout, '..', 'shared')) }
+$script:Started = [System.Collections.Generic.List[object]]::new()
+
+function Import-ModuleUnderTest { Import-Module ([IO.Path]::Combine($script:Checkout, 'module', 'DelegatedTenant', 'DelegatedTenant.psd1')) -Global -Force }
+
+function New-TestCredential([string] $User = 'admin@partner.com', [string] $Password = 'secret') {
+    $secret = [securestring]::new()
+    foreach ($c in $Password.ToCharArray()) { $secret.AppendChar($c) }
+    [pscredential]::new($User, $secret)
+}
+
+# Starts a program and gives the first URL that it prints.
+function Start-TestServer([string] $Program, [string[]] $Arguments) {
+    $start = [Diagnostics.ProcessStartInfo]::new($Program)
+    $start.Arguments = ($Arguments | ForEach-Object { '"' + $_ + '"' }) -join ' '
+    $start.RedirectStandardOutput = $true
+    $start.UseShellExecute = $false
+    $process = [Diagnostics.Process]::Start($start)
+    $script:Started.Add($process)
+    while ($null -ne ($line = $process.StandardOutput.ReadLine())) {
+        if ($line -match 'https?://[^\s"'']+') {
+            $uri = $Matches[0]
+            # What it prints later must not fill the pipe and stop it.
+            $null = $process.StandardOutput.ReadToEndAsync()
+            return @{ Process = $process; Uri = $uri }
+        }
+    }
+    throw "$Program $Arguments ended without printing an address."
+}
+
+function Start-Endpoint([string[]] $Arguments) {
+    Start-TestServer 'python3' (@('-u', "$script:Shared/endpoint/endpoint.py", '--port', '0') + @($Arguments | Where-Object { $_ }))
+}
+
+function Start-Simulator([string[]] $Arguments) { Start-TestServer $env:DT_SIM (@('--port', '0') + @($Arguments | Where-Object { $_ })) }
+
+function Get-EndpointStat($Server) {
+    $uri = [uri] $Server.Uri
+    $client = [Net.Sockets.TcpClient]::new($uri.Host, $uri.Port)
+    try {
+        $stream = $client.GetStream()
+        $request = [Text.Encoding]::ASCII.GetBytes("GET /stats HTTP/1.0`r`n`r`n")
+        $stream.Write($request, 0, $request.Length)
+        $text = [IO.StreamReader]::new($stream).ReadToEnd()
+    }
+    finally { $client.Close() }
+    $stats = @{}
+    foreach ($line in $text -split "`r?`n") { if ($line -match '^([\w-]+) (\d+)$') { $stats[$Matches[1]] = [int] $Matches[2] } }
+    $stats
+}
+
+function Connect-Endpoint($Server, [hashtable] $With = @{}) {
+    Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -ErrorAction Stop @With
+}
+
+# The judge: a genuine PSSession on the same server.
+function New-JudgeSession([string] $Configuration) {
+    $modules = "$script:Shared/endpoint/Modules"
+    if ($env:PSModulePath -notlike "$modules*") { $env:PSModulePath = $modules + [IO.Path]::PathSeparator + $env:PSModulePath }
+    New-EngineSession $Configuration -ComputerName 127.0.0.1
+}
+
+function Stop-TestServers {
+    foreach ($process in $script:Started) {
+        if (-not $process.HasExited) { $process.Kill() }
+        $process.WaitForExit()
+        $process.Dispose()
+    }
+    $script:Started.Clear()
+}
