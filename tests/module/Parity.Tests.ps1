@@ -22,12 +22,12 @@ BeforeAll {
         if ($base -is [System.Management.Automation.ErrorRecord]) {
             $c = $base.CategoryInfo
             return @(
-                "${pad}error $($base.GetType().FullName): $base"
+                "${pad}error $($base.GetType().FullName)"
                 "${pad}  id $($base.FullyQualifiedErrorId -replace 'Microsoft\.PowerShell\.Commands\.InvokeCommandCommand', 'Invoke-TenantCmdlet')"
                 "${pad}  category $($c.Category) | $($c.Activity -replace '^Invoke-Command$', 'Invoke-TenantCmdlet') | $($c.Reason) | $($c.TargetName) | $($c.TargetType)"
                 "${pad}  exception $($base.Exception.GetType().FullName): $($base.Exception.Message) thrown=$($base.Exception.WasThrownFromThrowStatement)"
                 "${pad}  serialized $($base.Exception.SerializedRemoteException.PSObject.TypeNames -join ', ')"
-                "${pad}  details $($base.ErrorDetails.Message) | $($base.ErrorDetails.RecommendedAction)"
+                "${pad}  details $($base.ErrorDetails.Message) | $($base.ErrorDetails.RecommendedAction) | $base"
                 "${pad}  command $($base.InvocationInfo.MyCommand -replace '^Invoke-Command$', 'Invoke-TenantCmdlet')"
                 "${pad}  origin $($base.OriginInfo.PSComputerName)"
                 if ($base.Exception -is [System.Management.Automation.RemoteException]) { "${pad}  stack $($base.ScriptStackTrace)" }
@@ -109,6 +109,7 @@ Describe 'Invoke-TenantCmdlet gives what Invoke-Command gives' {
         $mine = if ($row.Language) { $oursOfLanguage } elseif ($row.Two) { $ours } else { $ours[0] }
         $expected = Invoke-Row $row 'Invoke-Command' $native
         $actual = Invoke-Row $row 'Invoke-TenantCmdlet' $mine
+        if ($env:DT_PARITY_DUMP) { [IO.File]::WriteAllLines("$env:DT_PARITY_DUMP/expected.txt", [string[]] $expected); [IO.File]::WriteAllLines("$env:DT_PARITY_DUMP/actual.txt", [string[]] $actual) }
         ($actual -join "`n") | Should -BeExactly ($expected -join "`n")
     }
 }

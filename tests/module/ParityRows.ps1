@@ -62,6 +62,7 @@
     @{ Name = 'a script block as a value'; Block = { Select-Object -InputObject $using:code } }
     @{ Name = 'a long argument'; Block = { Get-Mailbox $using:long } }
     @{ Name = 'undefined $using:'; Block = { Get-Mailbox $using:nowhere } }
+    @{ Name = 'undefined $using: and SilentlyContinue'; Block = { Get-Mailbox $using:nowhere }; With = @{ ErrorAction = 'SilentlyContinue' } }
     @{ Name = '$using: in a child scope'; Block = { Get-Mailbox $using:inner }; Inner = $true }
 
     # B.7: what a server without a language refuses
@@ -129,6 +130,7 @@
     @{ Name = 'lists in the output'; Language = $true; Block = { , (1, 2, 3); , [System.Collections.ArrayList] @(4, (5, 6)); @{ a = 1 } } }
     @{ Name = 'notes of the server are replaced'; Language = $true; Block = { [pscustomobject] @{ PSComputerName = 'fake'; A = 1; RunspaceId = 'fake' }; [pscustomobject] @{ PSShowComputerName = 'mine'; B = 2 } } }
     @{ Name = 'notes on a string'; Language = $true; Block = { 'text' | Add-Member -PassThru NoteProperty Extra 5 } }
+    @{ Name = 'notes on the input'; Language = $true; Block = { process { $_; $_.PSObject.TypeNames[0]; $_.Extra } }; In = ('text' | Add-Member -PassThru NoteProperty Extra 5), (7 | Add-Member -PassThru NoteProperty Extra six), ([pscustomobject] @{ PSTypeName = 'Own.Type'; Extra = 1 }) }
     @{ Name = 'shared and circular'; Language = $true; Block = { $o = [pscustomobject] @{ A = 1 }; $o | Add-Member Self $o; $p = [pscustomobject] @{ X = $o; Y = $o }; $p } }
     @{ Name = 'rehydrated types'; Language = $true; Block = { [cultureinfo] 'da-DK'; [ipaddress] '192.0.2.1'; [mailaddress] 'a@b.c'; [version] '1.2'; [switch] $true; [System.Globalization.CultureInfo]::InvariantCulture } }
     @{ Name = 'engine objects'; Language = $true; Block = { Get-Command Get-Command; (Get-Item /).PSObject.TypeNames; [DayOfWeek]::Monday } }
@@ -146,7 +148,7 @@
     @{ Name = 'information with an object'; Language = $true; Block = { Write-Information @{ a = 1 } -Tags t1, t2; Write-Host 'hosted' -NoNewline } }
     @{ Name = 'a secret in a table'; Language = $true; Block = { @{ s = (ConvertTo-SecureString abc -AsPlainText -Force); c = [pscredential]::new('u', (ConvertTo-SecureString def -AsPlainText -Force)) } } }
     @{ Name = 'a secret there and back'; Language = $true; Block = { param($s) [pscredential]::new('u', $s).GetNetworkCredential().Password; $s }; With = @{ ArgumentList = (ConvertTo-SecureString 'Sønnich 日本' -AsPlainText -Force) } }
-    @{ Name = 'an empty secret'; Language = $true; Block = { param($s) $s.Length; $s }; With = @{ ArgumentList = [securestring]::new() } }
+    @{ Name = 'an empty secret'; Language = $true; Block = { param($s) $s.Length; $s.GetType().Name }; With = @{ ArgumentList = [securestring]::new() } }
     @{ Name = 'dates of each kind'; Language = $true; Block = { [datetime]::new(2020, 1, 2, 3, 4, 5, 'Utc'); [datetime]::new(2020, 1, 2, 3, 4, 5, 'Unspecified'); [datetime]::new(2020, 1, 2, 3, 4, 5, 'Local'); [DateTimeOffset]::new(2020, 1, 2, 3, 4, 5, [timespan]::FromHours(2)) } }
     @{ Name = 'odd characters'; Language = $true; Block = { "a$([char] 0)b$([char] 0xFFFF)c$([char] 0xD800)d_x0041_"; "$([char] 0x85)$([char] 0x2028)" } }
     @{ Name = 'many records'; Language = $true; Block = { 1..500 | ForEach-Object { "$_" * 20 } } }

@@ -1,6 +1,7 @@
 # CLIXML by PowerShell's own serializer, both ways. SecureStrings are the one thing it cannot do for a session: it writes and reads <SS>
 # in the platform's form, and the library exchanges that for the session's.
 
+$script:Serializer = $null
 $script:SecurePattern = '(<SS(?:\s[^>]*)?>)([^<]*)(</SS>)'
 
 # The document of an item (dt_item_clixml) or the record of an error (dt_error_record).
@@ -16,8 +17,9 @@ function Read-Document([IntPtr] $Owner, [string] $Getter) {
 
 # Depth 1, as remoting serializes arguments and input.
 function ConvertTo-SessionClixml($Value, $Session) {
-    if ($null -eq $Value) { return }
-    $text = [System.Management.Automation.PSSerializer]::Serialize($Value, 1)
+    if (-not $script:Serializer) { $script:Serializer = [System.Management.Automation.PSSerializer].GetMethod('Serialize', [type[]] ([object], [int])) }
+    # Called by reflection: a direct call would hand over a bare string where there is one with notes.
+    $text = $script:Serializer.Invoke($null, [object[]] ($Value, 1))
     if ($text.IndexOf('<SS') -lt 0) { return $text }
     Convert-Secure $text { param($content) Protect-Text $Session (ConvertFrom-PlatformSecure $content) }
 }
@@ -30,14 +32,18 @@ function Convert-Secure([string] $Text, [scriptblock] $Convert) {
     $out = [Text.StringBuilder]::new()
     $at = 0
     foreach ($match in [regex]::Matches($Text, $script:SecurePattern)) {
-        $content = $match.Groups[2]
-        $null = $out.Append($Text, $at, $content.Index - $at).Append([string] (& $Convert $content.Value))
-        $at = $content.Index + $content.Length
+        $content = [string] (& $Convert $match.Groups[2].Value)
+        $null = $out.Append($Text, $at, $match.Index - $at)
+        # Off Windows the serializer writes an empty secret as nothing, and cannot read that: $null is the nearest.
+        if ($content) { $null = $out.Append($match.Groups[1].Value).Append($content).Append($match.Groups[3].Value) }
+        else { $null = $out.Append($match.Groups[1].Value.Replace('<SS', '<Nil').Replace('>', '/>')) }
+        $at = $match.Index + $match.Length
     }
     $out.Append($Text, $at, $Text.Length - $at).ToString()
 }
 
 function ConvertFrom-PlatformSecure([string] $Content) {
+    if (-not $Content) { return [securestring]::new() }
     [System.Management.Automation.PSSerializer]::Deserialize("<Objs Version=""1.1.0.1"" xmlns=""http://schemas.microsoft.com/powershell/2004/04""><SS>$Content</SS></Objs>")
 }
 

@@ -16,7 +16,7 @@ function ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cm
         $inner = $_.Exception
         while ($inner -and $inner -isnot [System.Management.Automation.ScriptBlockToPowerShellNotSupportedException]) {
             # Everything else (an undefined $using:, above all) is the caller's error, as it is with Invoke-Command.
-            if ($inner -is [System.Management.Automation.RuntimeException] -and -not ($inner.InnerException -is [System.Management.Automation.RuntimeException])) { throw $inner.ErrorRecord }
+            if ($inner -is [System.Management.Automation.RuntimeException] -and -not ($inner.InnerException -is [System.Management.Automation.RuntimeException])) { return @{ Refused = $inner.ErrorRecord } }
             $inner = $inner.InnerException
         }
         if (-not $inner) { throw }
@@ -43,8 +43,11 @@ function ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $ArgumentList,
         # As servers of PowerShell 5 and later expect them: by the text of the expression.
         $values = @{}
         foreach ($one in $using) {
-            $key = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($one.SubExpression.Extent.Text.ToLowerInvariant()))
-            $values[$key] = $Cmdlet.SessionState.InvokeCommand.InvokeScript($Cmdlet.SessionState, [scriptblock]::Create("& { , ($($one.SubExpression.Extent.Text)) }"), [object[]] @())[0]
+            $text = $one.Extent.Text
+            $local = $text -replace '^[$@](\{?)using:', '$$$1'
+            if ($one.SubExpression -is [System.Management.Automation.Language.VariableExpressionAst]) { $text = $text.ToLowerInvariant() }
+            $key = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($text))
+            $values[$key] = $Cmdlet.SessionState.InvokeCommand.InvokeScript($Cmdlet.SessionState, [scriptblock]::Create("& { , ($local) }"), [object[]] @())[0]
         }
         $arguments += @{ Name = '--%'; Value = $values }
     }
@@ -79,8 +82,9 @@ function New-NativeCommand($Commands, $Session, [bool] $Input_) {
             $status = if ($command.IsScript) { $native::dt_command_add_script($native_, $command.Text, [ref] $failure) } else { $native::dt_command_add($native_, $command.Text, [ref] $failure) }
             Assert-Native $status $failure
             foreach ($argument in $command.Arguments) {
-                $text = ConvertTo-SessionClixml $argument.Value $Session
-                Assert-Native ($native::dt_command_add_argument($native_, (Get-NativeText $argument.Name), (Get-NativeText $text), [ref] $failure)) $failure
+                # A bare $null would reach the library as an empty string.
+                $name = if ($null -eq $argument.Name) { [NullString]::Value } else { [string] $argument.Name }
+                Assert-Native ($native::dt_command_add_argument($native_, $name, (ConvertTo-SessionClixml $argument.Value $Session), [ref] $failure)) $failure
             }
             # RedirectionStream.All is 0; the library calls it 100.
             foreach ($stream in $command.Merges) { Assert-Native ($native::dt_command_merge($native_, $(if ($stream) { $stream } else { 100 }), [ref] $failure)) $failure }
@@ -90,10 +94,4 @@ function New-NativeCommand($Commands, $Session, [bool] $Input_) {
         $native_
     }
     catch { $native::dt_command_free($native_); throw }
-}
-
-# $null as a string argument of a .NET method turns into an empty string; this stays NULL.
-function Get-NativeText($Text) {
-    if ($null -eq $Text) { return [NullString]::Value }
-    [string] $Text
 }

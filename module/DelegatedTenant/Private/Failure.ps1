@@ -1,6 +1,7 @@
 # What the library reports, as the error records that scripts know from PowerShell's own remoting.
 
-$script:FromRemoting = $null      # ErrorRecord.FromPSObjectForRemoting, which keeps every identity of a remote record
+$script:ErrorFromRemoting = $null
+$script:InformationFromRemoting = $null
 $script:PreserveOnce = $null      # ErrorRecord.PreserveInvocationInfoOnce: written as it is, without this command's name
 
 # Reads a dt_error and frees it.
@@ -72,16 +73,23 @@ function New-InvocationError($Read, $Session) {
 
 # A remote ErrorRecord (deserialized) as the native client makes it: RemotingErrorRecord around a RemoteException.
 function ConvertTo-RemotingError($Remote, $Origin) {
-    if (-not $script:FromRemoting) {
-        $method = [System.Management.Automation.ErrorRecord].GetMethod('FromPSObjectForRemoting', [Reflection.BindingFlags] 'Static, NonPublic', $null, [type[]] (, [psobject]), $null)
-        $script:FromRemoting = [Func[psobject, System.Management.Automation.ErrorRecord]] $method.CreateDelegate([Func[psobject, System.Management.Automation.ErrorRecord]])
-    }
-    $record = [System.Management.Automation.Runspaces.RemotingErrorRecord]::new($script:FromRemoting.Invoke($Remote), $Origin)
+    if (-not $script:ErrorFromRemoting) { $script:ErrorFromRemoting = Get-FromRemoting ([System.Management.Automation.ErrorRecord]) }
+    # Without one from the server, the record would take the stack of this module for its own.
+    if ($null -eq $Remote.ErrorDetails_ScriptStackTrace) { $Remote.PSObject.Members.Add([psnoteproperty]::new('ErrorDetails_ScriptStackTrace', '')) }
+    $record = [System.Management.Automation.Runspaces.RemotingErrorRecord]::new($script:ErrorFromRemoting.Invoke($Remote), $Origin)
     Set-Preserved $record
     $record
+}
+
+# FromPSObjectForRemoting of a record type, which the engine's own client uses too. It alone keeps every identity of a remote record.
+function Get-FromRemoting([type] $Type) {
+    $method = $Type.GetMethod('FromPSObjectForRemoting', [Reflection.BindingFlags] 'Static, NonPublic', $null, [type[]] (, [psobject]), $null)
+    [Delegate]::CreateDelegate([Func`2].MakeGenericType([psobject], $Type), $method)
 }
 
 function Set-Preserved($Record) {
     if (-not $script:PreserveOnce) { $script:PreserveOnce = [System.Management.Automation.ErrorRecord].GetProperty('PreserveInvocationInfoOnce', [Reflection.BindingFlags] 'Instance, NonPublic') }
     $script:PreserveOnce.SetValue($Record, $true, $null)
 }
+
+function Test-RemoteThrow($Record) { $Record.Exception -is [System.Management.Automation.RemoteException] -and $Record.Exception.WasThrownFromThrowStatement }

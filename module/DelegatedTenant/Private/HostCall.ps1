@@ -23,8 +23,7 @@ function Invoke-HostCall($Run, [IntPtr] $Item, $HostOfCaller) {
         if ($method -in 11, 12, 23, 24, 25, 26, 46, 56 -and -not (Test-Interactive)) { throw [System.Management.Automation.PSInvalidOperationException]::new('PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.') }
         $answer = Invoke-HostMethod $method $parameters $HostOfCaller $Run
         if ($call -eq -100) { return }
-        $text = ConvertTo-SessionClixml $answer $Run.Session
-        Assert-Native ($native::dt_invocation_reply($Run.Pointer, $call, (Get-NativeText $text), [ref] $failure)) $failure
+        Assert-Native ($native::dt_invocation_reply($Run.Pointer, $call, (ConvertTo-SessionClixml $answer $Run.Session), [ref] $failure)) $failure
     }
     catch {
         if ($call -eq -100) { return }

@@ -45,18 +45,19 @@ function Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
         }
         finally { $native::dt_item_free($item) }
         if ($secure) { $text = ConvertFrom-SessionClixml $text $session }
-        $value = [System.Management.Automation.PSSerializer]::Deserialize($text)
+        # [psobject]: without the cast, the type names and notes of a wrapped value are lost on the way.
+        $value = [psobject] [System.Management.Automation.PSSerializer]::Deserialize($text)
         if ($kind -eq 1) {
-            if ($null -eq $value) { $Cmdlet.WriteObject($null); continue }
-            $object = [psobject]::AsPSObject($value)
-            $properties = $object.PSObject.Properties
+            if ($null -eq $value) { , $null; continue }
+            $properties = $value.PSObject.Properties
             # The server's word for where this comes from is not taken; ours goes last.
             if ($text.IndexOf('"PSComputerName"') -ge 0) { $properties.Remove('PSComputerName') }
             if ($text.IndexOf('"RunspaceId"') -ge 0) { $properties.Remove('RunspaceId') }
             $properties.Add($computer, $true)
             $properties.Add($runspace, $true)
             if ($text.IndexOf('"PSShowComputerName"') -lt 0 -or $null -eq $properties['PSShowComputerName']) { $properties.Add($show, $true) }
-            $Cmdlet.WriteObject($object)
+            # Not by WriteObject, which takes the notes off a string; and in an array, so that a list stays one object.
+            , $value
             continue
         }
         switch ($kind) {
@@ -81,8 +82,9 @@ function Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
     $remote = [System.Management.Automation.PSSerializer]::Deserialize($read.Record)
     $record = ConvertTo-RemotingError $remote $Run.Origin
     if ($Alone -and $record.Exception -is [System.Management.Automation.RemoteException] -and $record.Exception.SerializedRemoteException.WasThrownFromThrowStatement) {
-        $record.Exception.WasThrownFromThrowStatement = $true
-        $Cmdlet.ThrowTerminatingError($record.Exception.ErrorRecord)
+        # A throw of the server is a throw here, whatever the preference: as it stands, without this command's name.
+        $ErrorActionPreference = 'Stop'
+        throw $record.Exception
     }
     if ($Run.Reason -and $record.FullyQualifiedErrorId -eq 'ScriptsNotAllowed') { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $($Run.Reason)") }
     $Cmdlet.WriteError($record)
@@ -111,10 +113,10 @@ function Stop-Invocation($Runs) {
 }
 
 function ConvertTo-InformationRecord($Remote) {
-    $record = [System.Management.Automation.InformationRecord]::new($Remote.MessageData, [string] $Remote.Source)
-    if ($Remote.TimeGenerated) { $record.TimeGenerated = $Remote.TimeGenerated }
-    foreach ($tag in $Remote.Tags) { $record.Tags.Add([string] $tag) }
-    foreach ($name in 'User', 'Computer', 'ProcessId', 'NativeThreadId', 'ManagedThreadId') { if ($null -ne $Remote.$name) { $record.$name = $Remote.$name } }
+    if (-not $script:InformationFromRemoting) { $script:InformationFromRemoting = Get-FromRemoting ([System.Management.Automation.InformationRecord]) }
+    $record = $script:InformationFromRemoting.Invoke($Remote)
+    # Its text has come as a host call already; the tag says so to whoever shows the record.
+    if ($record.Tags.Contains('PSHOST')) { $record.Tags.Add('FORWARDED') }
     $record
 }
 
@@ -204,7 +206,7 @@ function Send-Input($Runs, $Value, $Cmdlet, [bool] $Alone) {
         $text = ConvertTo-SessionClixml $Value $run.Session
         $wait = 0
         do {
-            $status = $native::dt_invocation_send($run.Pointer, (Get-NativeText $text), $wait, [ref] $failure)
+            $status = $native::dt_invocation_send($run.Pointer, $text, $wait, [ref] $failure)
             # A command that needs no more input ends before it is all sent.
             if ($status -ge 100) { $native::dt_error_free($failure) }
             Read-Invocation $run $Cmdlet 0 $Alone

@@ -112,13 +112,17 @@ function Invoke-TenantCmdlet {
 
         $runs = @()
         $temporary = @()
+        $statement = $null
         $ready = $false
         try {
             if ($PSCmdlet.ParameterSetName -eq 'Command') {
                 $arguments = if ($Parameters) { foreach ($key in $Parameters.Keys) { @{ Name = [string] $key; Value = $Parameters[$key] } } }
                 $statement = @{ Reason = $null; Commands = @(@{ Text = $CommandName; IsScript = $false; End = $false; Merges = $null; Arguments = @($arguments) }) }
             }
-            else { $statement = ConvertTo-Statement $ScriptBlock $ArgumentList $PSCmdlet }
+            else {
+                $statement = ConvertTo-Statement $ScriptBlock $ArgumentList $PSCmdlet
+                if ($statement.Refused) { $PSCmdlet.ThrowTerminatingError($statement.Refused) }
+            }
             if ($PSCmdlet.ParameterSetName -eq 'Uri') {
                 $temporary = @(Open-TemporarySession $PSBoundParameters $SessionOption $PSCmdlet)
                 $targets = $temporary
@@ -134,7 +138,10 @@ function Invoke-TenantCmdlet {
             $alone = @($Session).Count -le 1 -and @($ConnectionUri).Count -le 1
             $ready = $true
         }
-        catch { $PSCmdlet.ThrowTerminatingError($_) }
+        catch {
+            if ($statement -and $statement.Refused) { $PSCmdlet.ThrowTerminatingError($statement.Refused) }
+            $PSCmdlet.ThrowTerminatingError($_)
+        }
         finally {
             if (-not $ready) {
                 Stop-Invocation $runs
@@ -149,7 +156,7 @@ function Invoke-TenantCmdlet {
             Send-Input $runs $InputObject $PSCmdlet $alone
             $ready = $true
         }
-        catch { $PSCmdlet.ThrowTerminatingError($_) }
+        catch { if (Test-RemoteThrow $_) { $ErrorActionPreference = 'Stop'; throw }; $PSCmdlet.ThrowTerminatingError($_) }
         finally {
             if (-not $ready) {
                 Stop-Invocation $runs
@@ -166,7 +173,7 @@ function Invoke-TenantCmdlet {
                 foreach ($run in $open) { Read-Invocation $run $PSCmdlet $wait $alone }
             }
         }
-        catch { $PSCmdlet.ThrowTerminatingError($_) }
+        catch { if (Test-RemoteThrow $_) { $ErrorActionPreference = 'Stop'; throw }; $PSCmdlet.ThrowTerminatingError($_) }
         finally {
             Stop-Invocation $runs
             foreach ($one in $temporary) { Close-Session $one $one.CancelTimeout }
