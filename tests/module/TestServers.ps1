@@ -58,7 +58,7 @@ function Get-EndpointStat($Server) {
 }
 
 function Connect-Endpoint($Server, [hashtable] $With = @{}) {
-    Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -ErrorAction Stop @With
+    Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -OpenTimeout 30000 -ErrorAction Stop @With
 }
 
 # The judge: a genuine PSSession on the same server.

@@ -16,7 +16,7 @@ function ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cm
         $inner = $_.Exception
         while ($inner -and $inner -isnot [System.Management.Automation.ScriptBlockToPowerShellNotSupportedException]) {
             # Everything else (an undefined $using:, above all) is the caller's error, as it is with Invoke-Command.
-            if ($inner -is [System.Management.Automation.RuntimeException] -and -not ($inner.InnerException -is [System.Management.Automation.RuntimeException])) { return @{ Refused = $inner.ErrorRecord } }
+            if ($inner -is [System.Management.Automation.RuntimeException] -and -not ($inner.InnerException -is [System.Management.Automation.RuntimeException])) { return @{ Refused = [System.Management.Automation.ErrorRecord]::new($inner.ErrorRecord, $inner) } }
             $inner = $inner.InnerException
         }
         if (-not $inner) { throw }

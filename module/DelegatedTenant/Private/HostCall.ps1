@@ -1,5 +1,29 @@
 # Calls that the server makes to the user's host (MS-PSRP 2.2.3.17), on the caller's thread and in stream order.
 
+# What the server is told of the host when the session opens (MS-PSRP 2.2.3.14), so that it asks less and lays out text for the width
+# of this screen. Nothing where the host has no screen.
+function Get-HostData($HostOfCaller) {
+    try {
+        $raw = $HostOfCaller.UI.RawUI
+        $in = 'System.Management.Automation.Host'
+        $types = 'System.ConsoleColor', 'System.ConsoleColor', "$in.Coordinates", "$in.Coordinates", 'System.Int32', "$in.Size", "$in.Size", "$in.Size", "$in.Size", 'System.String'
+        $values = [int] $raw.ForegroundColor, [int] $raw.BackgroundColor, (ConvertFrom-Place $raw.CursorPosition), (ConvertFrom-Place $raw.WindowPosition), [int] $raw.CursorSize,
+            (ConvertFrom-Place $raw.BufferSize), (ConvertFrom-Place $raw.WindowSize), (ConvertFrom-Place $raw.MaxWindowSize), (ConvertFrom-Place $raw.MaxPhysicalWindowSize), [string] $raw.WindowTitle
+        $data = @{}
+        for ($i = 0; $i -lt $values.Count; $i++) { $data[$i] = New-Bag ([ordered] @{ T = $types[$i]; V = $values[$i] }) }
+        [System.Management.Automation.PSSerializer]::Serialize((New-Bag @{ data = $data }), 4)
+    }
+    catch { $null }
+}
+
+# A property bag without a type name, as remoting writes them.
+function New-Bag($Values) {
+    $bag = [psobject]::new()
+    $bag.PSObject.TypeNames.Clear()
+    foreach ($name in $Values.Keys) { $bag.PSObject.Members.Add([psnoteproperty]::new($name, $Values[$name])) }
+    $bag
+}
+
 # Whether anybody can answer. A host that knows it cannot ask throws by itself; these are the cases in which one would wait for ever.
 function Test-Interactive {
     if (-not [Environment]::UserInteractive) { return $false }
@@ -110,12 +134,9 @@ function ConvertTo-Choice($Choices) {
     , $list
 }
 
-# A property bag, as remoting writes sizes and coordinates.
 function ConvertFrom-Place($Place) {
-    $bag = [psobject]::new()
-    $names = if ($Place -is [System.Management.Automation.Host.Size]) { 'Width', 'Height' } else { 'X', 'Y' }
-    foreach ($name in $names) { $bag.PSObject.Members.Add([psnoteproperty]::new($name.ToLowerInvariant(), [int] $Place.$name)) }
-    $bag
+    if ($Place -is [System.Management.Automation.Host.Size]) { New-Bag ([ordered] @{ width = $Place.Width; height = $Place.Height }) }
+    else { New-Bag ([ordered] @{ x = $Place.X; y = $Place.Y }) }
 }
 
 # Prompt(caption, message, fields): the host's answers by name, as a table.

@@ -176,7 +176,7 @@ function New-NoSessionError {
 # Sessions for one call. They are not in the list.
 function Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
     $option = if ($SessionOption) { $SessionOption } else { $Cmdlet.SessionState.PSVariable.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
-    $settings = Get-SessionSettings $Bound $option "$($Cmdlet.Host.Name)"
+    $settings = Get-SessionSettings $Bound $option $Cmdlet.Host
     foreach ($uri in $Bound['ConnectionUri']) {
         $session = Start-Session $settings $uri.OriginalString 'Temporary'
         $open = $false

@@ -26,8 +26,8 @@ function New-NativeOptions($Settings) {
 }
 
 # The options of the library from the parameters of a command and its PSSessionOption.
-function Get-SessionSettings($Bound, $SessionOption, $HostName) {
-    $settings = [ordered]@{ host_name = $HostName; interactive = $true }
+function Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
+    $settings = [ordered]@{ host_name = $HostOfCaller.Name; interactive = $true; host_data = Get-HostData $HostOfCaller }
     if ($SessionOption) {
         # An option that was not touched says nothing: the defaults are the library's.
         $plain = [System.Management.Automation.Remoting.PSSessionOption]::new()

@@ -125,7 +125,7 @@ function Connect-DelegatedTenant {
         $opening = [System.Collections.Generic.List[object]]::new()
         try {
             $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
-            $settings = Get-SessionSettings $PSBoundParameters $option "$($Host.Name)"
+            $settings = Get-SessionSettings $PSBoundParameters $option $Host
             foreach ($uri in $ConnectionUri) {
                 $label = if ($Name -and $named -lt $Name.Count) { $Name[$named] } else { '' }
                 $named++

@@ -112,17 +112,16 @@ function Invoke-TenantCmdlet {
 
         $runs = @()
         $temporary = @()
-        $statement = $null
+        if ($PSCmdlet.ParameterSetName -eq 'Command') {
+            $arguments = if ($Parameters) { foreach ($key in $Parameters.Keys) { @{ Name = [string] $key; Value = $Parameters[$key] } } }
+            $statement = @{ Reason = $null; Commands = @(@{ Text = $CommandName; IsScript = $false; End = $false; Merges = $null; Arguments = @($arguments) }) }
+        }
+        else {
+            $statement = ConvertTo-Statement $ScriptBlock $ArgumentList $PSCmdlet
+            if ($statement.Refused) { $PSCmdlet.ThrowTerminatingError($statement.Refused) }
+        }
         $ready = $false
         try {
-            if ($PSCmdlet.ParameterSetName -eq 'Command') {
-                $arguments = if ($Parameters) { foreach ($key in $Parameters.Keys) { @{ Name = [string] $key; Value = $Parameters[$key] } } }
-                $statement = @{ Reason = $null; Commands = @(@{ Text = $CommandName; IsScript = $false; End = $false; Merges = $null; Arguments = @($arguments) }) }
-            }
-            else {
-                $statement = ConvertTo-Statement $ScriptBlock $ArgumentList $PSCmdlet
-                if ($statement.Refused) { $PSCmdlet.ThrowTerminatingError($statement.Refused) }
-            }
             if ($PSCmdlet.ParameterSetName -eq 'Uri') {
                 $temporary = @(Open-TemporarySession $PSBoundParameters $SessionOption $PSCmdlet)
                 $targets = $temporary
@@ -138,10 +137,7 @@ function Invoke-TenantCmdlet {
             $alone = @($Session).Count -le 1 -and @($ConnectionUri).Count -le 1
             $ready = $true
         }
-        catch {
-            if ($statement -and $statement.Refused) { $PSCmdlet.ThrowTerminatingError($statement.Refused) }
-            $PSCmdlet.ThrowTerminatingError($_)
-        }
+        catch { $PSCmdlet.ThrowTerminatingError($_) }
         finally {
             if (-not $ready) {
                 Stop-Invocation $runs
