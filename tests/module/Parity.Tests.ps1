@@ -83,14 +83,15 @@ BeforeAll {
         $block = $Row.Block
         try {
             if ($Row.Inner) { & { $inner = 'user00008'; & $Verb -Session $Sessions -ScriptBlock $block @with 2>&1 6>&1 3>$null 4>$null } | ForEach-Object $take }
-            elseif ($Row.ContainsKey('In')) { $Row.In | & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
-            else { & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
+            elseif ($Row.ContainsKey('In')) { $Row.In | & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned -ErrorVariable failed 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
+            else { & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned -ErrorVariable failed 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
         }
         catch {
             $lines.Add('thrown')
             foreach ($line in Format-Record $_) { $lines.Add($line) }
         }
         foreach ($record in $warned) { foreach ($line in Format-Record $record) { $lines.Add("warned $line") } }
+        $lines.Add("collected $($failed.Count)")
         if ($Row.Two) { $lines.Sort() }
         foreach ($line in $lines) { if (-not $Row.Except -or $line -notmatch "^\s*$($Row.Except) ") { $line -replace '(RunspaceId=)[0-9a-f-]{36}', '$1...' } }
     }

@@ -14,13 +14,7 @@
     @{ Name = 'nothing'; Block = { Get-Mailbox -Anr zzz } }
     @{ Name = 'strings'; Block = { Get-Slowly -Count 2 -Milliseconds 1 } }
     @{ Name = 'selected properties'; Block = { Get-Mailbox -ResultSize 2 | Select-Object -Property DisplayName, PrimarySmtpAddress } }
-    @{ Name = 'expanded enum'; Block = { Get-Mailbox -ResultSize 4 | Select-Object -ExpandProperty RecipientTypeDetails } }
-    @{ Name = 'expanded list'; Block = { Get-Mailbox user00001 | Select-Object -ExpandProperty EmailAddresses } }
-    @{ Name = 'expanded guid'; Block = { Get-Mailbox user00001 | Select-Object -ExpandProperty Guid } }
-    @{ Name = 'expanded date'; Block = { Get-Mailbox user00001 | Select-Object -ExpandProperty WhenCreated } }
-    @{ Name = 'expanded number'; Block = { Get-Mailbox user00001 | Select-Object -ExpandProperty ItemCount } }
-    @{ Name = 'expanded bytes'; Block = { Get-Everything | Select-Object -ExpandProperty Bytes } }
-    @{ Name = 'expanded table'; Block = { Get-Everything | Select-Object -ExpandProperty Hashtable } }
+    @{ Name = 'a parameter that the restricted Select-Object lacks'; Block = { Get-Mailbox -ResultSize 4 | Select-Object -ExpandProperty RecipientTypeDetails } }
     @{ Name = 'hidden computer name'; Block = { Get-AcceptedDomain }; With = @{ HideComputerName = $true } }
     @{ Name = 'a secret'; Block = { Get-Secret } }
     @{ Name = 'measured'; Block = { Get-Mailbox | Measure-Object } }

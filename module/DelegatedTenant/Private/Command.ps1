@@ -1,7 +1,8 @@
 # Script blocks as commands and arguments: the conversion is the engine's own, the same that Invoke-Command uses.
 
 # Runs in the session state of the caller, where the caller's variables are. The inner block and $args keep it from touching them.
-$script:Converter = '& { $args[0].GetPowerShell($args[2], $args[1]) } $args[0] $args[1] $args[2]'
+# It catches, because what leaves a command as an exception is one more entry in the caller's $Error and -ErrorVariable.
+$script:Converter = '& { try { $args[0].GetPowerShell($args[2], $args[1]) } catch { if ($global:Error.Count) { $global:Error.RemoveAt(0) }; $_ } } $args[0] $args[1] $args[2]'
 
 # The statements of a block: a list of @{ Text; IsScript; End; Merges; Arguments }, and why it went as text, if it did.
 function ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
@@ -9,18 +10,14 @@ function ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cm
     # Expressions are evaluated as Invoke-Command does it: where the language is full.
     $trusted = "$($state.LanguageMode)" -eq 'FullLanguage'
     if ($null -eq $ArgumentList) { $ArgumentList = @() }
-    try {
-        $shell = $state.InvokeCommand.InvokeScript($state, [scriptblock]::Create($script:Converter), [object[]] ($Block, $ArgumentList, $trusted))
-    }
-    catch {
-        $inner = $_.Exception
-        while ($inner -and $inner -isnot [System.Management.Automation.ScriptBlockToPowerShellNotSupportedException]) {
-            # Everything else (an undefined $using:, above all) is the caller's error, as it is with Invoke-Command.
-            if ($inner -is [System.Management.Automation.RuntimeException] -and -not ($inner.InnerException -is [System.Management.Automation.RuntimeException])) { return @{ Refused = [System.Management.Automation.ErrorRecord]::new($inner.ErrorRecord, $inner) } }
-            $inner = $inner.InnerException
-        }
-        if (-not $inner) { throw }
-        return @{ Reason = Get-Reason $inner; Commands = @(ConvertTo-ScriptCommand $Block $ArgumentList $Cmdlet) }
+    $shell = $state.InvokeCommand.InvokeScript($state, [scriptblock]::Create($script:Converter), [object[]] ($Block, $ArgumentList, $trusted))
+    if ($shell[0] -is [System.Management.Automation.ErrorRecord]) {
+        $inner = $shell[0].Exception
+        while ($inner.InnerException -is [System.Management.Automation.RuntimeException]) { $inner = $inner.InnerException }
+        if ($inner -is [System.Management.Automation.ScriptBlockToPowerShellNotSupportedException]) { return @{ Reason = Get-Reason $inner; Commands = @(ConvertTo-ScriptCommand $Block $ArgumentList $Cmdlet) } }
+        # Everything else (an undefined $using:, above all) is the caller's error, as it is with Invoke-Command.
+        if ($inner -is [System.Management.Automation.RuntimeException]) { return @{ Refused = [System.Management.Automation.ErrorRecord]::new($inner.ErrorRecord, $inner) } }
+        return @{ Refused = $shell[0] }
     }
     try {
         $merges = @(Get-Merge $Block)

@@ -91,5 +91,3 @@ function Set-Preserved($Record) {
     if (-not $script:PreserveOnce) { $script:PreserveOnce = [System.Management.Automation.ErrorRecord].GetProperty('PreserveInvocationInfoOnce', [Reflection.BindingFlags] 'Instance, NonPublic') }
     $script:PreserveOnce.SetValue($Record, $true, $null)
 }
-
-function Test-RemoteThrow($Record) { $Record.Exception -is [System.Management.Automation.RemoteException] -and $Record.Exception.WasThrownFromThrowStatement }

@@ -12,12 +12,12 @@ function Start-Invocation($Session, $Commands, [string] $Reason, [bool] $Input_,
     }
     $notes = [psnoteproperty[]] ([psnoteproperty]::new('PSComputerName', $Session.ComputerName), [psnoteproperty]::new('RunspaceId', $Session.InstanceId), [psnoteproperty]::new('PSShowComputerName', $ShowComputerName))
     @{
-        Session = $Session; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
+        Session = $Session; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Thrown = $null; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
         Notes = $notes; Origin = [System.Management.Automation.Remoting.OriginInfo]::new($Session.ComputerName, $Session.InstanceId)
     }
 }
 
-# Hands on what has come, until nothing more comes within the wait or the command is at its end. $Alone: a remote throw is thrown here.
+# Hands on what has come, until nothing more comes within the wait or the command is at its end. $Alone: a remote throw is kept, to be thrown.
 function Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
     $native = $script:Native
     $invocation = $Run.Pointer
@@ -82,9 +82,9 @@ function Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
     $remote = [System.Management.Automation.PSSerializer]::Deserialize($read.Record)
     $record = ConvertTo-RemotingError $remote $Run.Origin
     if ($Alone -and $record.Exception -is [System.Management.Automation.RemoteException] -and $record.Exception.SerializedRemoteException.WasThrownFromThrowStatement) {
-        # A throw of the server is a throw here, whatever the preference: as it stands, without this command's name.
-        $ErrorActionPreference = 'Stop'
-        throw $record.Exception
+        # A throw of the server is a throw of the command: by the command itself, since each function on its way would count it once more.
+        $Run.Thrown = $record.Exception
+        return
     }
     if ($Run.Reason -and $record.FullyQualifiedErrorId -eq 'ScriptsNotAllowed') { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $($Run.Reason)") }
     $Cmdlet.WriteError($record)
@@ -178,7 +178,9 @@ function Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
     $option = if ($SessionOption) { $SessionOption } else { $Cmdlet.SessionState.PSVariable.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
     $settings = Get-SessionSettings $Bound $option $Cmdlet.Host
     foreach ($uri in $Bound['ConnectionUri']) {
-        $session = Start-Session $settings $uri.OriginalString 'Temporary'
+        $refused = $null
+        $session = Start-Session $settings $uri.OriginalString 'Temporary' ([ref] $refused)
+        if ($refused) { $Cmdlet.WriteError((New-OpenError $refused $uri)); continue }
         $open = $false
         try {
             $failed = Wait-Session $session $Cmdlet

@@ -1,28 +1,30 @@
 # Sessions: options for the library, opening, the object that scripts hold, closing.
 
-# Fills a dt_options from names and values; a password is a SecureString.
-function New-NativeOptions($Settings) {
+# Fills a dt_options from names and values; a password is a SecureString. What cannot be used is given back as read: an exception,
+# though caught, would be one more entry in the caller's -ErrorVariable.
+function New-NativeOptions($Settings, [ref] $Refusal) {
     $native = $script:Native
     $options = $failure = [IntPtr]::Zero
     Assert-Native ($native::dt_options_new([ref] $options, [ref] $failure)) $failure
-    try {
-        foreach ($key in $Settings.Keys) {
-            $value = $Settings[$key]
-            if ($null -eq $value) { continue }
-            if ($value -is [securestring]) {
-                $bytes = Get-SecretBytes $value
-                try { $status = $native::dt_options_set_secret($options, $key, $bytes, [UIntPtr] [uint32] $bytes.Length, [ref] $failure) }
-                finally { [Array]::Clear($bytes, 0, $bytes.Length) }
-            }
-            else {
-                $text = if ($value -is [bool]) { "$value".ToLowerInvariant() } else { [string] $value }
-                $status = $native::dt_options_set($options, $key, $text, [ref] $failure)
-            }
-            Assert-Native $status $failure
+    foreach ($key in $Settings.Keys) {
+        $value = $Settings[$key]
+        if ($null -eq $value) { continue }
+        if ($value -is [securestring]) {
+            $bytes = Get-SecretBytes $value
+            $status = $native::dt_options_set_secret($options, $key, $bytes, [UIntPtr] [uint32] $bytes.Length, [ref] $failure)
+            [Array]::Clear($bytes, 0, $bytes.Length)
         }
-        $options
+        else {
+            $text = if ($value -is [bool]) { "$value".ToLowerInvariant() } else { [string] $value }
+            $status = $native::dt_options_set($options, $key, $text, [ref] $failure)
+        }
+        if ($status -ge 100) {
+            $native::dt_options_free($options)
+            $Refusal.Value = Read-Failure $failure
+            return
+        }
     }
-    catch { $native::dt_options_free($options); throw }
+    $options
 }
 
 # The options of the library from the parameters of a command and its PSSessionOption.
@@ -72,17 +74,26 @@ function Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     $settings
 }
 
-# Begins to open a session; it does not wait for the network.
-function Start-Session($Settings, [string] $Uri, [string] $Name) {
+# Begins to open a session; it does not wait for the network. What the options do not allow is given back as read.
+function Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $Refusal) {
     $native = $script:Native
     $lifetime = Initialize-Lifetime
     $Settings.uri = $Uri
-    $options = New-NativeOptions $Settings
+    $refused = $null
+    $options = New-NativeOptions $Settings ([ref] $refused)
+    if ($refused) { $Refusal.Value = $refused; return }
     $session = $failure = [IntPtr]::Zero
-    try { Assert-Native ($native::dt_session_open($options, [ref] $session, [ref] $failure)) $failure }
-    finally { $native::dt_options_free($options) }
+    $status = $native::dt_session_open($options, [ref] $session, [ref] $failure)
+    $native::dt_options_free($options)
+    if ($status -ge 100) { $Refusal.Value = Read-Failure $failure; return }
     $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
     New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri
+}
+
+# A credential given as $null is asked for, as New-PSSession does it; where nobody can answer, that is an error at once.
+function Read-Credential($Cmdlet) {
+    if (-not (Test-Interactive)) { throw [System.Management.Automation.PSInvalidOperationException]::new('The credential is $null, and PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.') }
+    $Cmdlet.Host.UI.PromptForCredential('PowerShell credential request', 'Enter your credentials.', '', '')
 }
 
 # Waits a tenth of a second at a time, so that Ctrl+C is felt. Gives nothing when the session is open, else its error as read.

@@ -125,15 +125,14 @@ function Connect-DelegatedTenant {
         $opening = [System.Collections.Generic.List[object]]::new()
         try {
             $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
+            if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
             $settings = Get-SessionSettings $PSBoundParameters $option $Host
             foreach ($uri in $ConnectionUri) {
                 $label = if ($Name -and $named -lt $Name.Count) { $Name[$named] } else { '' }
                 $named++
-                try { $opening.Add((Start-Session $settings $uri.OriginalString $label)) }
-                catch {
-                    $id = if ($_.CategoryInfo.Category -eq 'InvalidArgument') { 'CreateRemoteRunspaceFailed' } else { $_.FullyQualifiedErrorId }
-                    $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new($_.Exception, $id, $_.CategoryInfo.Category, $uri))
-                }
+                $refused = $null
+                $begun = Start-Session $settings $uri.OriginalString $label ([ref] $refused)
+                if ($begun) { $opening.Add($begun) } else { $PSCmdlet.WriteError((New-OpenError $refused $uri)) }
             }
             while ($opening.Count) {
                 $session = $opening[0]

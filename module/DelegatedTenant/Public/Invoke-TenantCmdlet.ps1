@@ -123,6 +123,7 @@ function Invoke-TenantCmdlet {
         $ready = $false
         try {
             if ($PSCmdlet.ParameterSetName -eq 'Uri') {
+                if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
                 $temporary = @(Open-TemporarySession $PSBoundParameters $SessionOption $PSCmdlet)
                 $targets = $temporary
             }
@@ -152,7 +153,7 @@ function Invoke-TenantCmdlet {
             Send-Input $runs $InputObject $PSCmdlet $alone
             $ready = $true
         }
-        catch { if (Test-RemoteThrow $_) { $ErrorActionPreference = 'Stop'; throw }; $PSCmdlet.ThrowTerminatingError($_) }
+        catch { $PSCmdlet.ThrowTerminatingError($_) }
         finally {
             if (-not $ready) {
                 Stop-Invocation $runs
@@ -169,10 +170,15 @@ function Invoke-TenantCmdlet {
                 foreach ($run in $open) { Read-Invocation $run $PSCmdlet $wait $alone }
             }
         }
-        catch { if (Test-RemoteThrow $_) { $ErrorActionPreference = 'Stop'; throw }; $PSCmdlet.ThrowTerminatingError($_) }
+        catch { $PSCmdlet.ThrowTerminatingError($_) }
         finally {
             Stop-Invocation $runs
             foreach ($one in $temporary) { Close-Session $one $one.CancelTimeout }
+        }
+        # As it stands, without this command's name, and whatever the preference.
+        if ($runs.Count -eq 1 -and $runs[0].Thrown) {
+            $ErrorActionPreference = 'Stop'
+            throw $runs[0].Thrown
         }
     }
 }

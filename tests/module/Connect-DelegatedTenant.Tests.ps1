@@ -1,0 +1,167 @@
+BeforeAll {
+    . "$PSScriptRoot/TestServers.ps1"
+    Import-ModuleUnderTest
+    $endpoint = Start-Endpoint '--max-shells', '2'
+    $plain = @{ ConnectionUri = $endpoint.Uri; AllowUnencrypted = $true; OpenTimeout = 20000 }
+    # A port that nobody listens on: taken, then given back.
+    $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+    $listener.Start()
+    $free = $listener.LocalEndpoint.Port
+    $listener.Stop()
+}
+
+AfterAll {
+    try { Disconnect-DelegatedTenant -Name * } finally { Stop-TestServers }
+}
+
+Describe 'Connect-DelegatedTenant' {
+    AfterEach { Disconnect-DelegatedTenant -Name * }
+
+    It 'gives a session that looks like a PSSession' {
+        $session = Connect-DelegatedTenant @plain -Credential (New-TestCredential) -Organization fabrikam.com -Name Fab
+        $session.PSObject.TypeNames[0] | Should -Be 'DelegatedTenant.Session'
+        $session.Name | Should -Be 'Fab'
+        "$session" | Should -Be '[PSSession]Fab'
+        $session.Id | Should -BeOfType [int]
+        $session.InstanceId | Should -BeOfType [guid]
+        $session.ComputerName | Should -Be '127.0.0.1'
+        $session.ConfigurationName | Should -Be 'Microsoft.Exchange'
+        $session.Organization | Should -Be 'fabrikam.com'
+        $session.State -eq 'Opened' | Should -BeTrue
+        $session.Availability -eq 'Available' | Should -BeTrue
+        $session.Runspace.RunspaceStateInfo.State -eq 'Opened' | Should -BeTrue
+        $session.ApplicationPrivateData.PSVersionTable.PSVersion | Should -Not -BeNullOrEmpty
+        Invoke-TenantCmdlet $session { Get-AcceptedDomain } | ForEach-Object Name | Should -Be 'fabrikam.com'
+    }
+
+    It 'tells its state live' {
+        $session = Connect-DelegatedTenant @plain -Credential (New-TestCredential)
+        Disconnect-DelegatedTenant $session
+        $session.State -eq 'Closed' | Should -BeTrue
+        $session.Availability -eq 'None' | Should -BeTrue
+    }
+
+    It 'counts the sessions of the process and names them' {
+        $one = Connect-DelegatedTenant @plain -Credential (New-TestCredential)
+        $two = Connect-DelegatedTenant @plain -Credential (New-TestCredential)
+        $two.Id | Should -Be ($one.Id + 1)
+        $two.Name | Should -Be "Tenant$($two.Id)"
+    }
+
+    It 'takes the organization from <_> of a piped object' -ForEach 'DefaultDomainName', 'Domain', 'TenantId', 'CustomerId', 'DelegatedOrg', 'Organization' {
+        $session = [pscustomobject] @{ $_ = 'litware.com' } | Connect-DelegatedTenant @plain -Credential (New-TestCredential)
+        $session.Organization | Should -Be 'litware.com'
+        Invoke-TenantCmdlet $session { Get-OrganizationConfig } | ForEach-Object Name | Should -Be 'litware.com'
+    }
+
+    It 'opens a session on each URI' {
+        $two = Connect-DelegatedTenant -ConnectionUri $endpoint.Uri, $endpoint.Uri -AllowUnencrypted -Credential (New-TestCredential) -Name a, b
+        $two.Name | Should -Be 'a', 'b'
+    }
+
+    It 'shows neither password nor handle' {
+        $session = Connect-DelegatedTenant @plain -Credential (New-TestCredential)
+        $text = ($session | Format-List | Out-String) + ($session | Format-List -Property * -Force | Out-String) + ($session | Out-String)
+        $text | Should -Not -Match 'secret'
+        ($session | Out-String) | Should -Match 'Opened'
+    }
+
+    It 'takes a real PSSessionOption' {
+        $option = [System.Management.Automation.Remoting.PSSessionOption]::new()
+        $option.NoEncryption = $true
+        $option.OpenTimeout = [timespan]::FromSeconds(20)
+        $session = Connect-DelegatedTenant $endpoint.Uri -Credential (New-TestCredential) -SessionOption $option
+        $session.State -eq 'Opened' | Should -BeTrue
+    }
+
+    It 'takes $PSSessionOption of the caller' {
+        $PSSessionOption = [System.Management.Automation.Remoting.PSSessionOption]::new()
+        $PSSessionOption.NoEncryption = $true
+        (Connect-DelegatedTenant $endpoint.Uri -Credential (New-TestCredential)).State -eq 'Opened' | Should -BeTrue
+    }
+
+    It 'refuses http without consent, and says how to give it' {
+        $result = Connect-DelegatedTenant $endpoint.Uri -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        $result | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        "$($failed[0])" | Should -Match 'encrypt'
+    }
+
+    It 'gives the native identity for a wrong password' {
+        $result = Connect-DelegatedTenant @plain -Credential (New-TestCredential 'admin@partner.com' 'wrong') -ErrorVariable failed -ErrorAction SilentlyContinue
+        $result | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $record = $failed[0]
+        $record.FullyQualifiedErrorId | Should -BeExactly 'AccessDenied,PSSessionOpenFailed'
+        $record.CategoryInfo.Category | Should -Be 'OpenError'
+        $record.Exception.GetType().FullName | Should -Be 'System.Management.Automation.Remoting.PSRemotingTransportException'
+        $record.Exception.ErrorCode | Should -Be 5
+        $record.Exception.TransportMessage | Should -Not -BeNullOrEmpty
+        $record.ErrorDetails.Message | Should -Match '^\[127\.0\.0\.1\] Connecting to remote server 127\.0\.0\.1 failed with the following error message : Access is denied'
+        $record.TargetObject.PSObject.TypeNames[0] | Should -Be 'DelegatedTenant.Session'
+        "$($record | Out-String)$($record.ErrorDetails)" | Should -Not -Match 'wrong\b.*wrong|secret'
+    }
+
+    It 'gives the native identity where nobody listens' {
+        Connect-DelegatedTenant "http://127.0.0.1:$free/powershell" -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'CannotConnect,PSSessionOpenFailed'
+        $failed[0].Exception.ErrorCode | Should -Be -2144108526
+    }
+
+    It 'gives the native identity for an unknown host' {
+        Connect-DelegatedTenant 'https://no-such-host.invalid/powershell' -NoProxy -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'ComputerNotFound,PSSessionOpenFailed'
+    }
+
+    It 'can be caught with -ErrorAction Stop, the identity kept' {
+        try {
+            Connect-DelegatedTenant @plain -Credential (New-TestCredential 'admin@partner.com' 'wrong') -ErrorAction Stop
+            'nothing was thrown' | Should -Be 'thrown'
+        }
+        catch {
+            $_.FullyQualifiedErrorId | Should -BeExactly 'AccessDenied,PSSessionOpenFailed'
+            $_.Exception.GetType().Name | Should -Be 'PSRemotingTransportException'
+        }
+    }
+
+    It 'heeds $ErrorActionPreference of the caller' {
+        $caught = & {
+            $ErrorActionPreference = 'Stop'
+            try { Connect-DelegatedTenant @plain -Credential (New-TestCredential 'x' 'wrong') } catch { $_ }
+        }
+        $caught.FullyQualifiedErrorId | Should -BeExactly 'AccessDenied,PSSessionOpenFailed'
+    }
+
+    It 'goes on after a failure' {
+        $good = Connect-DelegatedTenant -ConnectionUri "http://127.0.0.1:$free/", $endpoint.Uri -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed.Count | Should -Be 1
+        @($good).Count | Should -Be 1
+    }
+
+    It 'calls a URI that is none CreateRemoteRunspaceFailed' {
+        Connect-DelegatedTenant 'not a uri' -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].FullyQualifiedErrorId | Should -Match '^CreateRemoteRunspaceFailed'
+        $failed[0].CategoryInfo.Category | Should -Be 'InvalidArgument'
+        "$($failed[0].TargetObject)" | Should -Be 'not a uri'
+    }
+
+    It 'refuses a second organization in the URI' {
+        Connect-DelegatedTenant "$($endpoint.Uri)?DelegatedOrg=contoso.com" -Organization fabrikam.com -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].CategoryInfo.Category | Should -Be 'InvalidArgument'
+    }
+
+    It 'refuses an idle time-out under a minute' {
+        { Connect-DelegatedTenant @plain -Credential (New-TestCredential) -IdleTimeout 5000 } | Should -Throw
+    }
+
+    It 'tells of the limit of sessions, and leaves none behind' {
+        $one = Connect-DelegatedTenant @plain -Credential (New-TestCredential)
+        $two = Connect-DelegatedTenant @plain -Credential (New-TestCredential)
+        Connect-DelegatedTenant @plain -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed[0].FullyQualifiedErrorId | Should -Match ',PSSessionOpenFailed$'
+        "$($failed[0])" | Should -Match 'maximum number of concurrent shells'
+        (Get-EndpointStat $endpoint).open | Should -Be 2
+        $one, $two | Disconnect-DelegatedTenant
+        (Get-EndpointStat $endpoint).open | Should -Be 0
+    }
+}

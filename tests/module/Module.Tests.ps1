@@ -1,0 +1,101 @@
+BeforeDiscovery {
+    $commands = 'Connect-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant'
+}
+
+BeforeAll {
+    . "$PSScriptRoot/TestServers.ps1"
+    $folder = [IO.Path]::Combine($Checkout, 'module', 'DelegatedTenant')
+    $manifest = [IO.Path]::Combine($folder, 'DelegatedTenant.psd1')
+    $own = [Diagnostics.Process]::GetCurrentProcess().MainModule.FileName
+    Import-ModuleUnderTest
+}
+
+Describe 'The module' {
+    It 'exports three commands and nothing else' {
+        $module = Get-Module DelegatedTenant
+        $module.ExportedFunctions.Keys | Sort-Object | Should -Be 'Connect-DelegatedTenant', 'Disconnect-DelegatedTenant', 'Invoke-TenantCmdlet'
+        $module.ExportedCmdlets.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
+    }
+
+    It 'has the version of the library' {
+        $cargo = [regex]::Match([IO.File]::ReadAllText([IO.Path]::Combine($Checkout, 'Cargo.toml')), '(?m)^version = "([^"]+)"').Groups[1].Value
+        "$((Get-Module DelegatedTenant).Version)" | Should -Be $cargo
+        InModuleScope DelegatedTenant { Read-Utf8 ($script:Native::dt_version()) } | Should -Be $cargo
+    }
+
+    It 'binds every function of its table' {
+        $missing = InModuleScope DelegatedTenant {
+            $library = [Runtime.InteropServices.NativeLibrary]::Load($script:Library)
+            foreach ($line in $script:NativeTable.Split("`n")) {
+                $address = [IntPtr]::Zero
+                $name = $line.Split(' ')[0].Trim()
+                if (-not [Runtime.InteropServices.NativeLibrary]::TryGetExport($library, $name, [ref] $address)) { $name }
+            }
+        }
+        $missing | Should -BeNullOrEmpty
+    }
+
+    It 'needs no command outside the core module to be imported' {
+        $text = & $own -NoProfile -NonInteractive -Command "Import-Module '$manifest'; (Get-Module).Name -join ','"
+        $text | Should -Be 'DelegatedTenant'
+    }
+
+    It 'writes nothing to the disk when it is imported' {
+        $home_ = [IO.Path]::Combine([IO.Path]::GetTempPath(), [guid]::NewGuid())
+        $null = [IO.Directory]::CreateDirectory($home_)
+        $before = @{}
+        foreach ($name in 'HOME', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'DOTNET_EnableDiagnostics') {
+            $before[$name] = [Environment]::GetEnvironmentVariable($name)
+            [Environment]::SetEnvironmentVariable($name, $home_)
+        }
+        # The runtime's diagnostic sockets, and the host's own pipe, are no work of the module.
+        [Environment]::SetEnvironmentVariable('DOTNET_EnableDiagnostics', '0')
+        try {
+            $script = "param() `$list = { ([IO.Directory]::GetFileSystemEntries('$home_', '*', 'AllDirectories') -notmatch 'CoreFxPipe') -join ';' }; `$first = & `$list; Import-Module '$manifest'; `$second = & `$list; if (`$first -eq `$second) { 'same' } else { `$second }"
+            & $own -NoProfile -NonInteractive -Command "& { $script }" | Should -Be 'same'
+        }
+        finally {
+            foreach ($name in $before.Keys) { [Environment]::SetEnvironmentVariable($name, $before[$name]) }
+            [IO.Directory]::Delete($home_, $true)
+        }
+    }
+
+    It 'says where it looked for the library' {
+        $text = & $own -NoProfile -NonInteractive -Command "`$env:DT_LIBRARY_PATH = '/nowhere'; try { Import-Module '$manifest' } catch { `$_.Exception.Message }"
+        "$text" | Should -Match "DT_LIBRARY_PATH names '/nowhere'"
+    }
+
+    It 'holds nothing that Windows PowerShell 5.1 does not know' {
+        $findings = & $own -NoProfile -NonInteractive -File "$Shared/windows-powershell/Test-WindowsPowerShell.ps1" $folder
+        "$(@($findings)[-1])" | Should -Match ', 0 failed'
+    }
+
+    It 'has an about topic' {
+        [IO.File]::ReadAllText([IO.Path]::Combine($folder, 'en-US', 'about_DelegatedTenant.help.txt')) | Should -Match 'SHORT DESCRIPTION'
+    }
+}
+
+Describe 'The help of <_>' -ForEach $commands {
+    BeforeAll { $help = Get-Help $_ -Full; $command = Get-Command $_ }
+
+    It 'has a synopsis, a description and examples' {
+        $help.Synopsis | Should -Not -BeNullOrEmpty
+        $help.Synopsis | Should -Not -Match "^\s*$($command.Name)"
+        "$($help.description.Text)" | Should -Not -BeNullOrEmpty
+        @($help.examples.example).Count | Should -BeGreaterThan 1
+    }
+
+    It 'has an output type' {
+        $command.OutputType.Count | Should -BeGreaterThan 0
+    }
+
+    It 'describes each parameter' {
+        $common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
+        # Those of the temporary session are described where sessions are opened.
+        $elsewhere = if ($command.Name -eq 'Invoke-TenantCmdlet') { $command.Parameters.Values | Where-Object { $_.ParameterSets.Count -eq 1 -and $_.ParameterSets.ContainsKey('Uri') -and $_.Name -ne 'ConnectionUri' } | ForEach-Object Name }
+        foreach ($name in $command.Parameters.Keys | Where-Object { $_ -notin $common -and $_ -notin $elsewhere }) {
+            $text = "$((($help.parameters.parameter | Where-Object name -eq $name).description).Text)"
+            "$name $($text.Length -gt 10)" | Should -Be "$name True"
+        }
+    }
+}
