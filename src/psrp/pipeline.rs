@@ -103,7 +103,11 @@ impl ClientPipeline {
 
     /// PIPELINE_INPUT for stream "stdin".
     pub fn input(&self, value: &Value) -> Vec<Bytes> {
-        self.sender.value(MessageType::PipelineInput, value)
+        // $null goes as no data at all: that is what PowerShell writes, and its server drops a Nil.
+        match value {
+            Value::Nil => self.sender.text(MessageType::PipelineInput, ""),
+            _ => self.sender.value(MessageType::PipelineInput, value),
+        }
     }
 
     /// END_OF_PIPELINE_INPUT for stream "stdin".

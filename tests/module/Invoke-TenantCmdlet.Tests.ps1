@@ -212,7 +212,7 @@ Describe 'The host of the caller' {
     It 'is asked to confirm: <Answer>' -ForEach @(@{ Answer = 0; Left = 0 }, @{ Answer = 2; Left = 1 }) {
         $name = "user0010$Answer"
         $log = Invoke-Recorded "Invoke-TenantCmdlet `$s { Remove-Mailbox $name }" $session $Answer
-        @($log)[0] | Should -Match '^PromptForChoice Confirm\|Are you sure.*\|&Yes,Yes to &All,&No,No to A&ll.*\|0$'
+        @($log)[0] | Should -Match '(?s)^PromptForChoice Confirm\|Are you sure.*\|&Yes,Yes to &All,&No,No to A&ll.*\|0$'
         @(Invoke-TenantCmdlet $session { Get-Mailbox $using:name } 2>$null).Count | Should -Be $Left
     }
 

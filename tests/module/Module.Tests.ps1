@@ -48,10 +48,10 @@ Describe 'The module' {
             $before[$name] = [Environment]::GetEnvironmentVariable($name)
             [Environment]::SetEnvironmentVariable($name, $home_)
         }
-        # The runtime's diagnostic sockets, and the host's own pipe, are no work of the module.
+        # The runtime's diagnostic sockets, the host's own pipe and the engine's module cache are no work of this module.
         [Environment]::SetEnvironmentVariable('DOTNET_EnableDiagnostics', '0')
         try {
-            $script = "param() `$list = { ([IO.Directory]::GetFileSystemEntries('$home_', '*', 'AllDirectories') -notmatch 'CoreFxPipe') -join ';' }; `$first = & `$list; Import-Module '$manifest'; `$second = & `$list; if (`$first -eq `$second) { 'same' } else { `$second }"
+            $script = "param() `$list = { ([IO.Directory]::GetFileSystemEntries('$home_', '*', 'AllDirectories') -notmatch 'CoreFxPipe|[/\\]powershell') -join ';' }; `$first = & `$list; Import-Module '$manifest'; `$second = & `$list; if (`$first -eq `$second) { 'same' } else { `$second }"
             & $own -NoProfile -NonInteractive -Command "& { $script }" | Should -Be 'same'
         }
         finally {

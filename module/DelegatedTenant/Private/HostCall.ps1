@@ -5,6 +5,8 @@
 function Get-HostData($HostOfCaller) {
     try {
         $raw = $HostOfCaller.UI.RawUI
+        # A server that is told of a screen with nothing in it does not open.
+        if ($raw.BufferSize -isnot [System.Management.Automation.Host.Size] -or $raw.CursorPosition -isnot [System.Management.Automation.Host.Coordinates]) { return }
         $in = 'System.Management.Automation.Host'
         $types = 'System.ConsoleColor', 'System.ConsoleColor', "$in.Coordinates", "$in.Coordinates", 'System.Int32', "$in.Size", "$in.Size", "$in.Size", "$in.Size", 'System.String'
         $values = [int] $raw.ForegroundColor, [int] $raw.BackgroundColor, (ConvertFrom-Place $raw.CursorPosition), (ConvertFrom-Place $raw.WindowPosition), [int] $raw.CursorSize,
