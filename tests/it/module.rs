@@ -32,7 +32,12 @@ fn pester(file: &str) {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     let failed: Vec<&str> = text.lines().skip_while(|l| !l.contains("[-]")).collect();
-    assert!(output.status.success(), "{file}: {}\n{}\n{errors}", output.status, if failed.is_empty() { text.into() } else { failed.join("\n") });
+    assert!(
+        output.status.success(),
+        "{file}: {}\n{}\n{errors}",
+        output.status,
+        if failed.is_empty() { text.into() } else { failed.join("\n") }
+    );
 }
 
 #[test]
