@@ -77,6 +77,8 @@ impl Receives {
             };
             if text.len() > LARGE_REPLY && memmem::find(&text[text.len() - TAIL..], b"CommandState/Done").is_none() {
                 self.begin();
+                // A task that was just spawned waits in a slot of this very thread, from which no other takes it.
+                tokio::task::yield_now().await;
             }
             let envelope = soap::read_response(&text)?;
             let (streams, done) = match envelope.body {
