@@ -219,6 +219,7 @@ pub struct Binder {
     parameters: Vec<&'static Parameter>,
 }
 
+#[allow(clippy::result_large_err, reason = "a failure to bind is rare and ends its command")]
 impl Binder {
     /// For a cmdlet with these parameters and the common ones.
     pub fn new(cmdlet: &'static str, own: &'static [Parameter], confirms: bool) -> Self {

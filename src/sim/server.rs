@@ -3,7 +3,7 @@
 use super::faults::{Fault, FaultKind, Operation, Phase};
 use super::organization::Organization;
 use super::shell::{Opening, Shell, malformed, no_such_configuration, no_such_shell, receive_operation, unauthorized};
-use super::tenant::{Account, Redirect, Service};
+use super::tenant::{Account, Redirect, Service, refused};
 use crate::transport::soap::{self, RESOURCE_PREFIX, Request as Asked, RequestEnvelope, Response as Answer, ResponseEnvelope};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -246,6 +246,9 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
     } else {
         carry_out(service, &envelope, &account).await
     };
+    if outcome.as_ref().is_err_and(|fault| *fault == refused()) {
+        return Ok(page(401));
+    }
     let streams = matches!(&outcome, Ok(Answer::Received { streams, .. }) if streams.iter().any(|s| !s.data.is_empty()));
     let fault = service.faults.fire(operation, Phase::Reply { streams });
     if let Some(fault) = &fault {

@@ -60,6 +60,8 @@ pub struct Shell {
     active: Mutex<Instant>,
     busy: Mutex<bool>,
     commanded: AtomicBool,
+    /// The command whose answer comes in fragments without a command's id.
+    answered: Mutex<Option<String>>,
     /// The next fragment of an object that never ends, once a fault began one.
     flood: Mutex<Option<u64>>,
 }
@@ -123,6 +125,7 @@ impl Shell {
             active: Mutex::new(Instant::now()),
             busy: Mutex::new(false),
             commanded: AtomicBool::new(false),
+            answered: Mutex::new(None),
             flood: Mutex::new(None),
         });
         if opening.broken {
@@ -286,11 +289,27 @@ impl Shell {
         for stream in streams {
             let responses = stream.name == "pr";
             match &stream.command_id {
+                None if responses && self.take_unaddressed_response(&stream.data)? => {}
                 None => self.take_pool_input(&stream.data, responses, true)?,
                 Some(id) => self.take_command_input(&self.find(id)?, &stream.data, responses)?,
             }
         }
         Ok(Response::Sent)
+    }
+
+    /// The answer to a pipeline's host call may come without the command's id, which then stands in the message alone.
+    fn take_unaddressed_response(self: &Arc<Self>, bytes: &Bytes) -> Result<bool, Fault> {
+        const FRAGMENT: usize = 21;
+        let begins = bytes.get(16).is_some_and(|flags| flags & 1 != 0);
+        let pipeline = bytes.get(FRAGMENT + 24..FRAGMENT + 40).and_then(|id| id.try_into().ok()).map(Uuid::from_bytes_le);
+        if begins {
+            *lock(&self.answered) = pipeline.filter(|p| !p.is_nil()).map(|p| p.to_string());
+        }
+        let command = lock(&self.answered).clone();
+        match command {
+            Some(id) => self.take_command_input(&self.find(&id)?, bytes, true).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Waits for output of the pool or of a command.

@@ -314,6 +314,11 @@ struct Counters {
     operations: Mutex<HashMap<&'static str, u64>>,
 }
 
+/// What Receives get that were held when their credential expired: it becomes a page with 401.
+pub fn refused() -> soap::Fault {
+    soap::Fault { subcode: "401".to_owned(), ..soap::Fault::default() }
+}
+
 /// What all connections share.
 #[derive(Debug)]
 pub struct Service {
@@ -393,8 +398,12 @@ impl Service {
         shell.fail(fault);
     }
 
-    /// Closes a shell against its client's will.
+    /// Closes a shell against its client's will; its Receives are told that it is gone.
     pub fn expire(&self, shell: &Shell) {
+        self.end(shell, &expired_shell(&shell.id));
+    }
+
+    fn end(&self, shell: &Shell, fault: &soap::Fault) {
         if lock(&self.shells).remove(&shell.id).is_some() {
             self.counters.expired.fetch_add(1, Ordering::Relaxed);
             let mut gone = lock(&self.gone);
@@ -403,14 +412,15 @@ impl Service {
                 gone.pop_front();
             }
         }
-        shell.fail(&expired_shell(&shell.id));
+        shell.fail(fault);
     }
 
-    /// Refuses this Authorization header from now on, and closes the account's shells.
+    /// Refuses this Authorization header from now on, and closes the account's shells, which Exchange does when they have
+    /// been idle for long enough.
     pub fn refuse(&self, authorization: &str, account: &str) {
         lock(&self.refused).insert(authorization.to_owned());
         for shell in self.all().iter().filter(|s| s.account == account) {
-            self.expire(shell);
+            self.end(shell, &refused());
         }
     }
 

@@ -12,6 +12,7 @@ mod layering;
 mod module;
 mod psrp;
 mod session;
+mod sim;
 mod soap;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;
