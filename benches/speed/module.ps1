@@ -17,7 +17,7 @@ $credential = [pscredential]::new('admin@partner.com', $password)
 function Measure-Seconds([scriptblock] $Block) {
     [GC]::Collect()
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
-    $null = . $Block
+    $null = & $Block
     $watch.Elapsed.TotalSeconds
 }
 
@@ -30,10 +30,10 @@ $alone = @()
 $streamed = @()
 foreach ($round in 1..3) {
     $kept = $null
-    $alone += Measure-Seconds { $kept = foreach ($text in $texts) { [System.Management.Automation.PSSerializer]::Deserialize($text) } }
+    $alone += Measure-Seconds { $script:kept = foreach ($text in $texts) { [System.Management.Automation.PSSerializer]::Deserialize($text) } }
     if ($kept.Count -ne $texts.Length) { throw "deserialized $($kept.Count) of $($texts.Length)" }
     $kept = $null
-    $streamed += Measure-Seconds { $kept = Invoke-TenantCmdlet -Session $session -CommandName Get-Mailbox -Parameters @{ ResultSize = 'Unlimited' } }
+    $streamed += Measure-Seconds { $script:kept = Invoke-TenantCmdlet -Session $session -CommandName Get-Mailbox -Parameters @{ ResultSize = 'Unlimited' } }
     if ($kept.Count -ne $texts.Length) { throw "received $($kept.Count) of $($texts.Length)" }
 }
 $kept = $null
