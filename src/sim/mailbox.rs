@@ -172,8 +172,8 @@ pub fn addresses(items: &[String]) -> Object {
         content: Content::List(items.iter().map(|i| Value::from(i.as_str())).collect()),
         ..typed(&[
             "Microsoft.Exchange.Data.ProxyAddressCollection",
-            "Microsoft.Exchange.Data.ProxyAddressBaseCollection`1[[Microsoft.Exchange.Data.ProxyAddress, Microsoft.Exchange.Data, Version=15.0.0.0, Culture=neutral, PublicKeyToken=31bf3856ad364e35]]",
-            "Microsoft.Exchange.Data.MultiValuedProperty`1[[Microsoft.Exchange.Data.ProxyAddress, Microsoft.Exchange.Data, Version=15.0.0.0, Culture=neutral, PublicKeyToken=31bf3856ad364e35]]",
+            "Microsoft.Exchange.Data.ProxyAddressBaseCollection`1[[Microsoft.Exchange.Data.ProxyAddress, Microsoft.Exchange.Data]]",
+            "Microsoft.Exchange.Data.MultiValuedProperty`1[[Microsoft.Exchange.Data.ProxyAddress, Microsoft.Exchange.Data]]",
             "Microsoft.Exchange.Data.MultiValuedPropertyBase",
         ])
     }
@@ -207,7 +207,7 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     let (domain, tenant) = (organization.domain(), organization.tenant());
     let alias = gap(ALIAS);
     let address = format!("{alias}@{domain}");
-    let unit = format!("eurprd01.prod.outlook.com/Microsoft Exchange Hosted Organizations/{tenant}");
+    let unit = format!("{domain}/Users");
     let enumeration = |t: &str, text: &str, n: i32| Object::enumeration(&format!("Microsoft.Exchange.Data.{t}"), text, n);
     let strings = |items: &[&str]| multi_valued("System.String", &items.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
     let none = || strings(&[]);
@@ -218,7 +218,7 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("Database", format!("EURPR01/{}", gap(DATABASE)).into());
     add("MailboxProvisioningConstraint", Value::Nil);
     add("MailboxRegion", "EUR".into());
-    add("DeletedItemFlags", enumeration("Directory.Recipient.DeletedItemRetention", "DatabaseDefault", 0).into());
+    add("DeletedItemFlags", "DatabaseDefault".into());
     add("UseDatabaseRetentionDefaults", false.into());
     add("RetainDeletedItemsUntilBackup", false.into());
     add("DeliverToMailboxAndForward", false.into());
@@ -242,10 +242,10 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("UnifiedMailbox", Value::Nil);
     add("MailboxLocations", strings(&[&format!("1;{};Primary;eurprd01.prod.outlook.com;{}", gap(EXCHANGE_GUID), gap(GUID))]).into());
     add("ExchangeSecurityDescriptor", "System.Security.AccessControl.RawSecurityDescriptor".into());
-    add("ExchangeUserAccountControl", enumeration("Directory.Recipient.UserAccountControlFlags", "None", 0).into());
+    add("ExchangeUserAccountControl", "None".into());
     add("AdminDisplayVersion", "Version 15.20 (Build 7409.29)".into());
     add("MessageTrackingReadStatusEnabled", true.into());
-    add("ExternalOofOptions", enumeration("Directory.Recipient.ExternalOofOptions", "External", 1).into());
+    add("ExternalOofOptions", "External".into());
     add("ForwardingAddress", Value::Nil);
     add("ForwardingSmtpAddress", Value::Nil);
     add("RetainDeletedItemsFor", "14.00:00:00".into());
@@ -300,7 +300,7 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("ArchiveGuid", guid_gap(ARCHIVE_GUID).into());
     add("ArchiveName", strings(&[&format!("In-Place Archive -{}", gap(DISPLAY))]).into());
     add("ArchiveQuota", "100 GB (107,374,182,400 bytes)".into());
-    add("ArchiveStatus", enumeration("Directory.Recipient.ArchiveStatusFlags", "Active", 1).into());
+    add("ArchiveStatus", "Active".into());
     add("AuditEnabled", true.into());
     add("AuditLogAgeLimit", "90.00:00:00".into());
     add(
@@ -315,7 +315,7 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("SourceAnchor", Value::Bytes((0..24).collect()));
     add("QueryBaseDNRestrictionEnabled", false.into());
     add("TotalDeletedItems", Value::U32(3_000_000_000));
-    add("MailboxMoveFlags", enumeration("Directory.Recipient.RequestFlags", "None", 0).into());
+    add("MailboxMoveFlags", "None".into());
     add("MailboxMoveProgress", Value::F64(0.5));
     add("MailboxMoveElapsed", Value::Duration("PT1H2M3.5S".into()));
     add("Extensions", none().into());
@@ -354,7 +354,7 @@ pub fn template(organization: &Organization, kind: Kind) -> Value {
     add("WhenChangedUTC", Value::DateTime(gap(CREATED)));
     add("WhenCreatedUTC", Value::DateTime(gap(CREATED)));
     add("LastDirSyncTime", Value::DateTime("2023-05-06T07:08:09".into()));
-    add("OrganizationId", format!("EURPR01A001.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/{tenant} - EURPR01A001.PROD.OUTLOOK.COM/ConfigurationUnits/{tenant}/Configuration").into());
+    add("OrganizationId", format!("EURPR01A001.PROD.OUTLOOK.COM/Microsoft Exchange Hosted Organizations/{tenant}").into());
     add("OriginatingServer", DOMAIN_CONTROLLER.to_ascii_lowercase().into());
     add("ObjectState", enumeration("ObjectState", "Unchanged", 1).into());
 
