@@ -118,8 +118,10 @@ fn show_mailboxes(session: *const dt_session) -> Result<(), String> {
     let mut error: *mut dt_error = null_mut();
     let mut command: *mut dt_command = null_mut();
     let mut invocation: *mut dt_invocation = null_mut();
-    println!("{:<24} {:<18} {:<40} {}", "DisplayName", "Alias", "PrimarySmtpAddress", "ProhibitSendQuota");
-    println!("{:<24} {:<18} {:<40} {}", "-----------", "-----", "------------------", "-----------------");
+    let row = |[name, alias, address, quota]: [&str; 4]| println!("{name:<24} {alias:<18} {address:<40} {quota}");
+    const COLUMNS: [&str; 4] = ["DisplayName", "Alias", "PrimarySmtpAddress", "ProhibitSendQuota"];
+    row(COLUMNS);
+    row(COLUMNS.map(|c| &"------------------"[..c.len()]));
     // SAFETY: as in `through_c`.
     unsafe {
         checked(dt_command_new(&mut command, &mut error), error)?;
@@ -140,9 +142,7 @@ fn show_mailboxes(session: *const dt_session) -> Result<(), String> {
             if dt_item_kind(item) == OUTPUT {
                 let record = clixml::read(CStr::from_ptr(dt_item_clixml(item, null_mut())).to_bytes());
                 let record = record.unwrap_or(Value::Nil);
-                let column = |name: &str| record.property(name).and_then(Value::as_str).unwrap_or("").to_owned();
-                let [name, alias, address, quota] = ["DisplayName", "Alias", "PrimarySmtpAddress", "ProhibitSendQuota"].map(column);
-                println!("{name:<24} {alias:<18} {address:<40} {quota}");
+                row(COLUMNS.map(|name| record.property(name).and_then(Value::as_str).unwrap_or("")));
             }
             dt_item_free(item);
         };
