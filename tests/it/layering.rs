@@ -232,7 +232,7 @@ fn words_stay_in_their_layers() {
         for (word, allowed) in WORDS {
             let inside = |layer: &&str| path(layer).iter().zip(&module.path).filter(|(a, b)| a == b).count() == path(layer).len();
             let named = words(&module.code, word).next().is_some();
-            assert!(!named || allowed.iter().any(|layer| inside(layer)), "{} names {word}", module.file.display());
+            assert!(!named || allowed.iter().any(inside), "{} names {word}", module.file.display());
         }
     }
 }
