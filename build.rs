@@ -18,6 +18,11 @@ fn main() {
     println!("cargo:rerun-if-env-changed=DT_HEADER_FROZEN");
     let frozen = env::var("DT_HEADER_FROZEN").is_ok_and(|v| v == "1");
 
+    // The runtime's threads run in the library's code until the process ends: unloading it would pull that away.
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
+
     let made = generate(root);
     // For the test of the header, which is not to build it again.
     let out = env::var("OUT_DIR").expect("cargo sets it");

@@ -28,7 +28,8 @@
  *
  * Threads. A handle taken as const may be used by several threads at once; any other by one thread at a time, which need not
  * always be the same one. dt_cancel_trigger and dt_invocation_stop may be called from any thread at any time. The library
- * has threads of its own, and calls nothing of the caller's: there are no callbacks. Do not use handles after a fork.
+ * has threads of its own, and calls nothing of the caller's: there are no callbacks. Its threads live as long as the process:
+ * do not unload it (on Linux it stays loaded in any case), and do not use handles in a forked child.
  *
  * Waiting. A function that may wait for the network takes wait_ms, returns DT_STATUS_PENDING when the time is up, and is then
  * called again; 0 only looks, DT_WAIT_FOREVER waits on. Nothing is lost by a PENDING. How long the server may take before
@@ -399,8 +400,8 @@ const char *dt_version(void);
 /**
  * Closes every session of this process, also those whose handles are freed and which still close in the background.
  *
- * Call it before the process ends or the library is unloaded: a session that is not closed counts against the account
- * until the server notices, which takes it up to a quarter of an hour. Handles stay valid and are freed as always. The
+ * Call it before the process ends: a session that is not closed counts against the account until the server notices,
+ * which takes it a quarter of an hour. Handles stay valid and are freed as always. The
  * library can be used again afterwards.
  *
  * **Threads:** any.

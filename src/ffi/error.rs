@@ -10,7 +10,7 @@ pub struct dt_error {
 }
 
 /// An error in the strings that C asks for.
-pub struct ErrorContent {
+pub(super) struct ErrorContent {
     kind: ErrorKind,
     message: CString,
     id: CString,

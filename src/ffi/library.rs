@@ -82,8 +82,8 @@ pub unsafe extern "C" fn dt_version() -> *const c_char {
 
 /// Closes every session of this process, also those whose handles are freed and which still close in the background.
 ///
-/// Call it before the process ends or the library is unloaded: a session that is not closed counts against the account
-/// until the server notices, which takes it up to a quarter of an hour. Handles stay valid and are freed as always. The
+/// Call it before the process ends: a session that is not closed counts against the account until the server notices,
+/// which takes it a quarter of an hour. Handles stay valid and are freed as always. The
 /// library can be used again afterwards.
 ///
 /// **Threads:** any.

@@ -12,7 +12,7 @@ pub struct dt_session {
 }
 
 /// The session, and the strings of it that C has asked for: kept, because C may hold them until the handle is freed.
-pub struct SessionContent {
+pub(super) struct SessionContent {
     session: Session,
     id: OnceLock<CString>,
     computer_name: OnceLock<CString>,

@@ -10,7 +10,7 @@ pub struct dt_text {
 }
 
 /// UTF-8 and one zero byte.
-pub struct TextContent(Secret<Vec<u8>>);
+pub(super) struct TextContent(Secret<Vec<u8>>);
 
 impl From<&str> for TextContent {
     fn from(text: &str) -> Self {

@@ -1,7 +1,8 @@
 //! The C ABI as C sees it: the programs of tests/c and examples/mailboxes.c, compiled by cc against the header and the
-//! library, and run against PowerShell's own server, alone and under valgrind.
+//! library, and run against PowerShell's own server or the simulated tenant, alone and under valgrind.
 
 use crate::support::{Endpoint, in_path, require, root};
+use delegated_tenant::sim::{Redirect, Tenant};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -31,6 +32,7 @@ fn compile(compiler: &str, language: &[&str], source: &str, program: &str) -> Op
         .arg(&program)
         .arg("-L")
         .arg(&library)
+        .arg("-Wl,--as-needed")
         .arg("-ldelegated_tenant")
         .arg(format!("-Wl,-rpath,{}", library.display()))
         .output()
@@ -82,6 +84,19 @@ fn on_endpoint(name: &str) {
     }
 }
 
+/// The same against the simulated tenant, which has Exchange's ways.
+#[test]
+fn a_tenant_redirects_limits_and_answers_richly() {
+    let Some(program) = compile("cc", &["-std=c99"], "tests/c/tenant.c", "tenant") else { return };
+    let tenant = Tenant::builder().redirect(Redirect::Pod).mailboxes(500).start().expect("a port is free");
+    for command in [Some(Command::new(&program)), under_valgrind(&program)].into_iter().flatten() {
+        let mut command = command;
+        command.env("DT_TEST_URI", tenant.uri()).env("DT_TEST_USER", USER).env("DT_TEST_PASSWORD", PASSWORD);
+        assert_eq!(run(command), "ok\n");
+        assert_eq!(tenant.stats().open, 0);
+    }
+}
+
 #[test]
 fn header_is_c99_and_cpp17_also_when_included_twice() {
     for (compiler, language, program) in [("cc", &["-std=c99"][..], "header-c"), ("c++", &["-std=c++17", "-x", "c++"][..], "header-cpp")] {
@@ -89,6 +104,16 @@ fn header_is_c99_and_cpp17_also_when_included_twice() {
             assert_eq!(run(Command::new(program)), "ok\n");
         }
     }
+}
+
+/// As a host does that finds the library at run time and lets go of it: its threads may be running then.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_library_stays_where_its_threads_run() {
+    let Some(program) = compile("cc", &["-std=c99"], "tests/c/load.c", "load") else { return };
+    let mut command = Command::new(program);
+    command.arg(library_folder().join("libdelegated_tenant.so"));
+    assert_eq!(run(command), "ok\n");
 }
 
 #[test]
