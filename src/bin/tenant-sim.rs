@@ -114,6 +114,9 @@ fn help() -> String {
 fn greeting(tenant: &Tenant) -> String {
     let account = &tenant.accounts()[0];
     let (name, password) = (&account.name, &account.password);
+    let (quoted_name, quoted_password) = (name.replace('\'', "''"), password.replace('\'', "''"));
+    let in_c = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let (c_name, c_password) = (in_c(name), in_c(password));
     let organization = &tenant.organizations()[0];
     let (uri, organizations) = (tenant.uri(), tenant.organizations().join(", "));
     format!(
@@ -125,8 +128,8 @@ A simulated tenant. It runs until Ctrl+C.
 
 PowerShell:
   Import-Module ./module/DelegatedTenant
-  $password = ConvertTo-SecureString '{password}' -AsPlainText -Force
-  $credential = [pscredential]::new('{name}', $password)
+  $password = ConvertTo-SecureString '{quoted_password}' -AsPlainText -Force
+  $credential = [pscredential]::new('{quoted_name}', $password)
   $tenant = Connect-DelegatedTenant -ConnectionUri {uri} -Organization {organization} -Credential $credential -AllowUnencrypted
   Invoke-TenantCmdlet -Session $tenant {{ Get-Mailbox -ResultSize 5 }} | Format-Table DisplayName, PrimarySmtpAddress
   Disconnect-DelegatedTenant $tenant
@@ -134,8 +137,8 @@ PowerShell:
 C, between dt_options_new and dt_session_connect:
   dt_options_set(options, \"uri\", \"{uri}\", NULL);
   dt_options_set(options, \"organization\", \"{organization}\", NULL);
-  dt_options_set(options, \"user\", \"{name}\", NULL);
-  dt_options_set_secret(options, \"password\", (const uint8_t *)\"{password}\", {length}, NULL);
+  dt_options_set(options, \"user\", \"{c_name}\", NULL);
+  dt_options_set_secret(options, \"password\", (const uint8_t *)\"{c_password}\", {length}, NULL);
   dt_options_set(options, \"allow_unencrypted\", \"true\", NULL);
 ",
         length = password.len()

@@ -559,3 +559,16 @@ pub fn no_such_configuration(uri: &str) -> Fault {
 pub fn receive_operation(command_id: Option<&str>) -> Operation {
     if command_id.is_some() { Operation::Receive } else { Operation::PoolReceive }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_hold_one_fragment_or_several_and_lose_none() {
+        let fragments: Vec<_> = (0..10_u8).map(|n| Bytes::from(vec![n; 3])).collect();
+        let streams = pack(&fragments);
+        assert_eq!(streams.iter().map(Bytes::len).collect::<Vec<_>>(), [3, 6, 9, 3, 6, 3]);
+        assert_eq!(streams.concat(), fragments.concat());
+    }
+}
