@@ -20,11 +20,12 @@ Describe 'The module' {
     It 'has the version of the library' {
         $cargo = [regex]::Match([IO.File]::ReadAllText([IO.Path]::Combine($Checkout, 'Cargo.toml')), '(?m)^version = "([^"]+)"').Groups[1].Value
         "$((Get-Module DelegatedTenant).Version)" | Should -Be $cargo
-        InModuleScope DelegatedTenant { Read-Utf8 ($script:Native::dt_version()) } | Should -Be $cargo
+        InModuleScope DelegatedTenant { Initialize-Module; Read-Utf8 ($script:Native::dt_version()) } | Should -Be $cargo
     }
 
     It 'binds every function of its table' {
         $missing = InModuleScope DelegatedTenant {
+            Initialize-Module
             $library = [Runtime.InteropServices.NativeLibrary]::Load($script:Library)
             foreach ($line in $script:NativeTable.Split("`n")) {
                 $address = [IntPtr]::Zero
@@ -61,7 +62,7 @@ Describe 'The module' {
     }
 
     It 'says where it looked for the library' {
-        $text = & $own -NoProfile -NonInteractive -Command "`$env:DT_LIBRARY_PATH = '/nowhere'; try { Import-Module '$manifest' } catch { `$_.Exception.Message }"
+        $text = & $own -NoProfile -NonInteractive -Command "`$env:DT_LIBRARY_PATH = '/nowhere'; Import-Module '$manifest'; try { Disconnect-DelegatedTenant -Name * } catch { `$_.Exception.Message }"
         "$text" | Should -Match "DT_LIBRARY_PATH names '/nowhere'"
     }
 

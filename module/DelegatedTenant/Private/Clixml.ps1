@@ -5,7 +5,7 @@ $script:Serializer = $null
 $script:SecurePattern = '(<SS(?:\s[^>]*)?>)([^<]*)(</SS>)'
 
 # The document of an item (dt_item_clixml) or the record of an error (dt_error_record).
-function Read-Document([IntPtr] $Owner, [string] $Getter) {
+function script:Read-Document([IntPtr] $Owner, [string] $Getter) {
     $native = $script:Native
     $length = [UIntPtr]::Zero
     $text = if ($Getter -eq 'dt_item_clixml') { $native::dt_item_clixml($Owner, [ref] $length) } else { $native::dt_error_record($Owner, [ref] $length) }
@@ -16,7 +16,7 @@ function Read-Document([IntPtr] $Owner, [string] $Getter) {
 }
 
 # Depth 1, as remoting serializes arguments and input.
-function ConvertTo-SessionClixml($Value, $Session) {
+function script:ConvertTo-SessionClixml($Value, $Session) {
     if (-not $script:Serializer) { $script:Serializer = [System.Management.Automation.PSSerializer].GetMethod('Serialize', [type[]] ([object], [int])) }
     # Called by reflection: a direct call would hand over a bare string where there is one with notes.
     $text = $script:Serializer.Invoke($null, [object[]] ($Value, 1))
@@ -24,11 +24,11 @@ function ConvertTo-SessionClixml($Value, $Session) {
     Convert-Secure $text { param($content) Protect-Text $Session (ConvertFrom-PlatformSecure $content) }
 }
 
-function ConvertFrom-SessionClixml([string] $Text, $Session) {
+function script:ConvertFrom-SessionClixml([string] $Text, $Session) {
     Convert-Secure $Text { param($content) ConvertTo-PlatformSecure (Unprotect-Text $Session $content) }
 }
 
-function Convert-Secure([string] $Text, [scriptblock] $Convert) {
+function script:Convert-Secure([string] $Text, [scriptblock] $Convert) {
     $out = [Text.StringBuilder]::new()
     $at = 0
     foreach ($match in [regex]::Matches($Text, $script:SecurePattern)) {
@@ -42,18 +42,18 @@ function Convert-Secure([string] $Text, [scriptblock] $Convert) {
     $out.Append($Text, $at, $Text.Length - $at).ToString()
 }
 
-function ConvertFrom-PlatformSecure([string] $Content) {
+function script:ConvertFrom-PlatformSecure([string] $Content) {
     if (-not $Content) { return [securestring]::new() }
     [System.Management.Automation.PSSerializer]::Deserialize("<Objs Version=""1.1.0.1"" xmlns=""http://schemas.microsoft.com/powershell/2004/04""><SS>$Content</SS></Objs>")
 }
 
-function ConvertTo-PlatformSecure([securestring] $Secret) {
+function script:ConvertTo-PlatformSecure([securestring] $Secret) {
     $match = [regex]::Match([System.Management.Automation.PSSerializer]::Serialize($Secret), $script:SecurePattern)
     $match.Groups[2].Value
 }
 
 # The key of the session is asked for once, when it is first needed.
-function Request-SessionKey($Session) {
+function script:Request-SessionKey($Session) {
     $native = $script:Native
     $failure = [IntPtr]::Zero
     do {
@@ -62,7 +62,7 @@ function Request-SessionKey($Session) {
     } while ($status -eq 1)
 }
 
-function Protect-Text($Session, [securestring] $Secret) {
+function script:Protect-Text($Session, [securestring] $Secret) {
     $native = $script:Native
     Request-SessionKey $Session
     $text = $failure = [IntPtr]::Zero
@@ -74,7 +74,7 @@ function Protect-Text($Session, [securestring] $Secret) {
     finally { $native::dt_text_free($text) }
 }
 
-function Unprotect-Text($Session, [string] $Encrypted) {
+function script:Unprotect-Text($Session, [string] $Encrypted) {
     $native = $script:Native
     Request-SessionKey $Session
     $text = $failure = [IntPtr]::Zero
@@ -96,7 +96,7 @@ function Unprotect-Text($Session, [string] $Encrypted) {
 }
 
 # The text of a SecureString as UTF-8; the caller clears the array.
-function Get-SecretBytes([securestring] $Secret) {
+function script:Get-SecretBytes([securestring] $Secret) {
     $pointer = [Runtime.InteropServices.Marshal]::SecureStringToGlobalAllocUnicode($Secret)
     $characters = [Array]::CreateInstance([char], $Secret.Length)
     try {

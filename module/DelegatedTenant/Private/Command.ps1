@@ -5,7 +5,7 @@
 $script:Converter = '& { try { $args[0].GetPowerShell($args[2], $args[1]) } catch { if ($global:Error.Count) { $global:Error.RemoveAt(0) }; $_ } } $args[0] $args[1] $args[2]'
 
 # The statements of a block: a list of @{ Text; IsScript; End; Merges; Arguments }, and why it went as text, if it did.
-function ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
+function script:ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
     $state = $Cmdlet.SessionState
     # Expressions are evaluated as Invoke-Command does it: where the language is full.
     $trusted = "$($state.LanguageMode)" -eq 'FullLanguage'
@@ -33,7 +33,7 @@ function ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentList, $Cm
 }
 
 # A block that cannot be converted is sent as it stands, and a server without a language refuses it. A server with one runs it.
-function ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
+function script:ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
     $arguments = @(foreach ($value in $ArgumentList) { @{ Name = $null; Value = $value } })
     $using = @($Block.Ast.FindAll({ $args[0] -is [System.Management.Automation.Language.UsingExpressionAst] }, $true))
     if ($using) {
@@ -52,7 +52,7 @@ function ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $ArgumentList,
 }
 
 # Why a block could not become commands, with the help that the engine's text lacks.
-function Get-Reason($Exception) {
+function script:Get-Reason($Exception) {
     $record = $Exception.ErrorRecord
     $reason = "$($Exception.Message) ($($record.FullyQualifiedErrorId -replace ',.*$'))"
     if ($record.FullyQualifiedErrorId -like '*CantConvertWithScriptBlocks*') { $reason += ' A filter can be given as a string: -Filter "RecipientType -eq ''UserMailbox''".' }
@@ -61,7 +61,7 @@ function Get-Reason($Exception) {
 }
 
 # The streams that each command sends into its output (2>&1 and the like). PowerShell keeps what it found there to itself.
-function Get-Merge([scriptblock] $Block) {
+function script:Get-Merge([scriptblock] $Block) {
     foreach ($statement in $Block.Ast.EndBlock.Statements) {
         foreach ($element in $statement.PipelineElements) {
             , @(foreach ($redirection in $element.Redirections) { if ($redirection -is [System.Management.Automation.Language.MergingRedirectionAst]) { [int] $redirection.FromStream } })
@@ -70,7 +70,7 @@ function Get-Merge([scriptblock] $Block) {
 }
 
 # A dt_command for one session: SecureStrings go under that session's key.
-function New-NativeCommand($Commands, $Session, [bool] $Input_) {
+function script:New-NativeCommand($Commands, $Session, [bool] $Input_) {
     $native = $script:Native
     $native_ = $failure = [IntPtr]::Zero
     Assert-Native ($native::dt_command_new([ref] $native_, [ref] $failure)) $failure

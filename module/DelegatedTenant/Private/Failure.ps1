@@ -5,7 +5,7 @@ $script:InformationFromRemoting = $null
 $script:PreserveOnce = $null      # ErrorRecord.PreserveInvocationInfoOnce: written as it is, without this command's name
 
 # Reads a dt_error and frees it.
-function Read-Failure([IntPtr] $Failure) {
+function script:Read-Failure([IntPtr] $Failure) {
     $native = $script:Native
     try {
         $read = @{
@@ -22,7 +22,7 @@ function Read-Failure([IntPtr] $Failure) {
 }
 
 # Throws what a call of the library refused, if it did.
-function Assert-Native([int] $Status, [IntPtr] $Failure) {
+function script:Assert-Native([int] $Status, [IntPtr] $Failure) {
     if ($Status -lt 100) { return }
     $read = Read-Failure $Failure
     $record = [System.Management.Automation.ErrorRecord]::new([InvalidOperationException]::new($read.Message), $read.Id, $read.Category, $null)
@@ -30,7 +30,7 @@ function Assert-Native([int] $Status, [IntPtr] $Failure) {
 }
 
 # The open of a session failed: the native identity, and what to do about it as a second sentence.
-function New-OpenError($Read, $Target) {
+function script:New-OpenError($Read, $Target) {
     if (-not $Read.native_id) {
         $id = $Read.Id
         if ($Read.Status -eq 100) { $id = 'CreateRemoteRunspaceFailed' }
@@ -51,7 +51,7 @@ function New-OpenError($Read, $Target) {
 }
 
 # The session was lost, or the library could not go on, while a command ran.
-function New-InvocationError($Read, $Session) {
+function script:New-InvocationError($Read, $Session) {
     if (-not $Read.native_id -and -not $Read.native_code) {
         $record = [System.Management.Automation.ErrorRecord]::new([System.Management.Automation.Remoting.PSRemotingTransportException]::new($Read.Message), $Read.Id, $Read.Category, $Session.ComputerName)
     }
@@ -72,7 +72,7 @@ function New-InvocationError($Read, $Session) {
 }
 
 # A remote ErrorRecord (deserialized) as the native client makes it: RemotingErrorRecord around a RemoteException.
-function ConvertTo-RemotingError($Remote, $Origin) {
+function script:ConvertTo-RemotingError($Remote, $Origin) {
     if (-not $script:ErrorFromRemoting) { $script:ErrorFromRemoting = Get-FromRemoting ([System.Management.Automation.ErrorRecord]) }
     # Without one from the server, the record would take the stack of this module for its own.
     if ($null -eq $Remote.ErrorDetails_ScriptStackTrace) { $Remote.PSObject.Members.Add([psnoteproperty]::new('ErrorDetails_ScriptStackTrace', '')) }
@@ -82,12 +82,12 @@ function ConvertTo-RemotingError($Remote, $Origin) {
 }
 
 # FromPSObjectForRemoting of a record type, which the engine's own client uses too. It alone keeps every identity of a remote record.
-function Get-FromRemoting([type] $Type) {
+function script:Get-FromRemoting([type] $Type) {
     $method = $Type.GetMethod('FromPSObjectForRemoting', [Reflection.BindingFlags] 'Static, NonPublic', $null, [type[]] (, [psobject]), $null)
     [Delegate]::CreateDelegate([Func`2].MakeGenericType([psobject], $Type), $method)
 }
 
-function Set-Preserved($Record) {
+function script:Set-Preserved($Record) {
     if (-not $script:PreserveOnce) { $script:PreserveOnce = [System.Management.Automation.ErrorRecord].GetProperty('PreserveInvocationInfoOnce', [Reflection.BindingFlags] 'Instance, NonPublic') }
     $script:PreserveOnce.SetValue($Record, $true, $null)
 }

@@ -2,7 +2,7 @@
 
 # What the server is told of the host when the session opens (MS-PSRP 2.2.3.14), so that it asks less and lays out text for the width
 # of this screen. Nothing where the host has no screen.
-function Get-HostData($HostOfCaller) {
+function script:Get-HostData($HostOfCaller) {
     try {
         $raw = $HostOfCaller.UI.RawUI
         # A server that is told of a screen with nothing in it does not open.
@@ -19,7 +19,7 @@ function Get-HostData($HostOfCaller) {
 }
 
 # A property bag without a type name, as remoting writes them.
-function New-Bag($Values) {
+function script:New-Bag($Values) {
     $bag = [psobject]::new()
     $bag.PSObject.TypeNames.Clear()
     foreach ($name in $Values.Keys) { $bag.PSObject.Members.Add([psnoteproperty]::new($name, $Values[$name])) }
@@ -27,14 +27,14 @@ function New-Bag($Values) {
 }
 
 # Whether anybody can answer. A host that knows it cannot ask throws by itself; these are the cases in which one would wait for ever.
-function Test-Interactive {
+function script:Test-Interactive {
     if (-not [Environment]::UserInteractive) { return $false }
     foreach ($argument in [Environment]::GetCommandLineArgs()) { if ($argument -match '^[-/]noni(n(t(e(r(a(c(t(i(v(e)?)?)?)?)?)?)?)?)?)?$') { return $false } }
     $true
 }
 
 # Answers one call. What the host refuses is told to the server, where the command fails: nothing hangs.
-function Invoke-HostCall($Run, [IntPtr] $Item, $HostOfCaller) {
+function script:Invoke-HostCall($Run, [IntPtr] $Item, $HostOfCaller) {
     $native = $script:Native
     $call = $native::dt_item_call_id($Item)
     $method = $native::dt_item_call_method($Item)
@@ -60,7 +60,7 @@ function Invoke-HostCall($Run, [IntPtr] $Item, $HostOfCaller) {
     }
 }
 
-function Invoke-HostMethod([int] $Method, $Parameters, $HostOfCaller, $Run) {
+function script:Invoke-HostMethod([int] $Method, $Parameters, $HostOfCaller, $Run) {
     $ui = $HostOfCaller.UI
     $p = $Parameters
     switch ($Method) {
@@ -120,13 +120,13 @@ function Invoke-HostMethod([int] $Method, $Parameters, $HostOfCaller, $Run) {
     }
 }
 
-function Get-RequestCaption([string] $Caption) { "PowerShell Credential Request: $Caption" }
+function script:Get-RequestCaption([string] $Caption) { "PowerShell Credential Request: $Caption" }
 
-function Get-RequestMessage([string] $Message, $Session) {
+function script:Get-RequestMessage([string] $Message, $Session) {
     "Warning: this request comes from the server $($Session.ComputerName.ToUpperInvariant()). Give a credential only if you trust it and the command that runs there.`n`n$Message"
 }
 
-function ConvertTo-Choice($Choices) {
+function script:ConvertTo-Choice($Choices) {
     $list = [System.Collections.ObjectModel.Collection[System.Management.Automation.Host.ChoiceDescription]]::new()
     foreach ($choice in $Choices) {
         $one = [System.Management.Automation.Host.ChoiceDescription]::new([string] $choice.label)
@@ -136,13 +136,13 @@ function ConvertTo-Choice($Choices) {
     , $list
 }
 
-function ConvertFrom-Place($Place) {
+function script:ConvertFrom-Place($Place) {
     if ($Place -is [System.Management.Automation.Host.Size]) { New-Bag ([ordered] @{ width = $Place.Width; height = $Place.Height }) }
     else { New-Bag ([ordered] @{ x = $Place.X; y = $Place.Y }) }
 }
 
 # Prompt(caption, message, fields): the host's answers by name, as a table.
-function Read-Prompt($Parameters, $Ui, $Session) {
+function script:Read-Prompt($Parameters, $Ui, $Session) {
     $fields = [System.Collections.ObjectModel.Collection[System.Management.Automation.Host.FieldDescription]]::new()
     $message = [string] $Parameters[1]
     $secret = $false

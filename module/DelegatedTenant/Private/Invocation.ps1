@@ -1,6 +1,6 @@
 # One running command of one session, and the loop that hands on what it says.
 
-function Start-Invocation($Session, $Commands, [string] $Reason, [bool] $Input_, [bool] $ShowComputerName, [ref] $Refusal) {
+function script:Start-Invocation($Session, $Commands, [string] $Reason, [bool] $Input_, [bool] $ShowComputerName, [ref] $Refusal) {
     $native = $script:Native
     $invocation = $failure = [IntPtr]::Zero
     $command = New-NativeCommand $Commands $Session $Input_
@@ -18,7 +18,7 @@ function Start-Invocation($Session, $Commands, [string] $Reason, [bool] $Input_,
 }
 
 # Hands on what has come, until nothing more comes within the wait or the command is at its end. $Alone: a remote throw is kept, to be thrown.
-function Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
+function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
     $native = $script:Native
     $invocation = $Run.Pointer
     $session = $Run.Session
@@ -90,13 +90,13 @@ function Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
     $Cmdlet.WriteError($record)
 }
 
-function Complete-Invocation($Run) {
+function script:Complete-Invocation($Run) {
     $Run.Ended = $true
     $Run.Handle.Dispose()
 }
 
 # Stops what still runs, and waits for the server's word that it has: the session is then free for the next command.
-function Stop-Invocation($Runs) {
+function script:Stop-Invocation($Runs) {
     $native = $script:Native
     $item = $failure = [IntPtr]::Zero
     $open = @(foreach ($run in $Runs) { if (-not $run.Ended) { $run } })
@@ -112,7 +112,7 @@ function Stop-Invocation($Runs) {
     }
 }
 
-function ConvertTo-InformationRecord($Remote) {
+function script:ConvertTo-InformationRecord($Remote) {
     if (-not $script:InformationFromRemoting) { $script:InformationFromRemoting = Get-FromRemoting ([System.Management.Automation.InformationRecord]) }
     $record = $script:InformationFromRemoting.Invoke($Remote)
     # Its text has come as a host call already; the tag says so to whoever shows the record.
@@ -120,7 +120,7 @@ function ConvertTo-InformationRecord($Remote) {
     $record
 }
 
-function ConvertTo-ProgressRecord($Remote) {
+function script:ConvertTo-ProgressRecord($Remote) {
     # The constructor wants some text in both.
     $activity = if ($Remote.Activity) { [string] $Remote.Activity } else { ' ' }
     $status = if ($Remote.StatusDescription) { [string] $Remote.StatusDescription } else { ' ' }
@@ -134,7 +134,7 @@ function ConvertTo-ProgressRecord($Remote) {
 }
 
 # The sessions that can run a command now; an error for each of the others, and one that ends the command when none is left.
-function Select-UsableSession($Sessions, $Cmdlet) {
+function script:Select-UsableSession($Sessions, $Cmdlet) {
     $seen = @{}
     $usable = foreach ($session in $Sessions) {
         if (-not (Test-Session $session)) {
@@ -153,7 +153,7 @@ function Select-UsableSession($Sessions, $Cmdlet) {
 }
 
 # Why a session takes no command: it is not open, or it is busy. Other refusals are told as they are.
-function New-StateError($Session, $Refusal) {
+function script:New-StateError($Session, $Refusal) {
     $which = "$($Session.Name), $($Session.InstanceId), $($Session.ComputerName)"
     if ("$($Session.State)" -ne 'Opened') {
         $text = "Because the session state for session $which is not equal to Open, you cannot run a command in the session.  The session state is $($Session.State)."
@@ -168,13 +168,13 @@ function New-StateError($Session, $Refusal) {
     New-InvocationError $Refusal $Session
 }
 
-function New-NoSessionError {
+function script:New-NoSessionError {
     $text = 'No valid sessions were specified.  Ensure you provide valid sessions that are in the Opened state and are available to run commands.'
     [System.Management.Automation.ErrorRecord]::new([System.Management.Automation.PSInvalidOperationException]::new($text), 'InvalidOperation', 'InvalidOperation', $null)
 }
 
 # Sessions for one call. They are not in the list.
-function Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
+function script:Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
     $option = if ($SessionOption) { $SessionOption } else { $Cmdlet.SessionState.PSVariable.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
     $settings = Get-SessionSettings $Bound $option $Cmdlet.Host
     foreach ($uri in $Bound['ConnectionUri']) {
@@ -200,7 +200,7 @@ function Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
 }
 
 # Sends one object to every run. While a queue is full, what the commands say is handed on, or both sides would wait for each other.
-function Send-Input($Runs, $Value, $Cmdlet, [bool] $Alone) {
+function script:Send-Input($Runs, $Value, $Cmdlet, [bool] $Alone) {
     $native = $script:Native
     $failure = [IntPtr]::Zero
     foreach ($run in $Runs) {
@@ -217,7 +217,7 @@ function Send-Input($Runs, $Value, $Cmdlet, [bool] $Alone) {
     }
 }
 
-function Close-Input($Runs) {
+function script:Close-Input($Runs) {
     $native = $script:Native
     $failure = [IntPtr]::Zero
     foreach ($run in $Runs) {

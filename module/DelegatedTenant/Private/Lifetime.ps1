@@ -1,6 +1,6 @@
 # What lets go of native handles when no script does: a safe handle class, so that what a dead runspace or a broken pipeline leaves
 # behind is closed by the garbage collector, and a method for the end of the process. Emitted at the first connect, once in a process.
-function Initialize-Lifetime {
+function script:Initialize-Lifetime {
     $slot = "DelegatedTenant.Lifetime:$script:Library"
     $lifetime = [AppDomain]::CurrentDomain.GetData($slot)
     if ($lifetime) { return $lifetime }

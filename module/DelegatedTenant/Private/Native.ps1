@@ -62,31 +62,9 @@ dt_error_record ptr ptr refsize
 dt_error_free void ptr
 '@
 
-# Where the library is: DT_LIBRARY_PATH (a file or its folder), beside the module, or the build of a checkout.
-function Find-NativeLibrary([string] $ModuleRoot) {
-    $core = $PSVersionTable.PSEdition -eq 'Core'
-    $file, $os = 'delegated_tenant.dll', 'win'
-    if ($core -and $IsLinux) { $file, $os = 'libdelegated_tenant.so', 'linux' } # 7: elsewhere it is Windows
-    if ($core -and $IsMacOS) { $file, $os = 'libdelegated_tenant.dylib', 'osx' } # 7: elsewhere it is Windows
-    if ($env:DT_LIBRARY_PATH) {
-        $given = if ([IO.Directory]::Exists($env:DT_LIBRARY_PATH)) { [IO.Path]::Combine($env:DT_LIBRARY_PATH, $file) } else { $env:DT_LIBRARY_PATH }
-        if (-not [IO.File]::Exists($given)) { throw [IO.FileNotFoundException]::new("DT_LIBRARY_PATH names '$env:DT_LIBRARY_PATH', where there is no $file.", $given) }
-        return [IO.Path]::GetFullPath($given)
-    }
-    $architecture = "$([Runtime.InteropServices.RuntimeInformation]::ProcessArchitecture)".ToLowerInvariant()
-    $checkout = [IO.Path]::Combine($ModuleRoot, '..', '..')
-    $places = @([IO.Path]::Combine($ModuleRoot, 'runtimes', "$os-$architecture", 'native'))
-    if ([IO.File]::Exists([IO.Path]::Combine($checkout, 'Cargo.toml'))) { foreach ($build in 'release', 'debug', 'debug/deps') { $places += [IO.Path]::Combine($checkout, 'target', $build) } }
-    foreach ($place in $places) {
-        $path = [IO.Path]::GetFullPath([IO.Path]::Combine($place, $file))
-        if ([IO.File]::Exists($path)) { return $path }
-    }
-    throw [IO.FileNotFoundException]::new("The library $file of the module DelegatedTenant was not found in $($places -join ', '). Install the module with its 'runtimes' folder, or name the library in the environment variable DT_LIBRARY_PATH.", $file)
-}
-
 # Binds the table to the library: one type in memory, no compiler and no file. Every runspace of a process shares it.
 # A call site that PowerShell meets for the first time costs a millisecond, so the sites here are few, and in loops.
-function Initialize-Native([string] $Library) {
+function script:Initialize-Native([string] $Library) {
     $slot = "DelegatedTenant:$Library"
     $native = [AppDomain]::CurrentDomain.GetData($slot)
     if ($native) { return $native }
@@ -119,7 +97,7 @@ function Initialize-Native([string] $Library) {
     $native
 }
 
-function Read-Utf8([IntPtr] $Text) {
+function script:Read-Utf8([IntPtr] $Text) {
     if ($Text -eq [IntPtr]::Zero) { return }
     if ($PSVersionTable.PSEdition -eq 'Core') { return [Runtime.InteropServices.Marshal]::PtrToStringUTF8($Text) } # 7: .NET Framework has no such method
     $bytes = [Array]::CreateInstance([byte], $script:Native::lstrlenA($Text))

@@ -2,7 +2,7 @@
 
 # Fills a dt_options from names and values; a password is a SecureString. What cannot be used is given back as read: an exception,
 # though caught, would be one more entry in the caller's -ErrorVariable.
-function New-NativeOptions($Settings, [ref] $Refusal) {
+function script:New-NativeOptions($Settings, [ref] $Refusal) {
     $native = $script:Native
     $options = $failure = [IntPtr]::Zero
     Assert-Native ($native::dt_options_new([ref] $options, [ref] $failure)) $failure
@@ -28,7 +28,7 @@ function New-NativeOptions($Settings, [ref] $Refusal) {
 }
 
 # The options of the library from the parameters of a command and its PSSessionOption.
-function Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
+function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     $settings = [ordered]@{ host_name = $HostOfCaller.Name; interactive = $true; host_data = Get-HostData $HostOfCaller }
     if ($SessionOption) {
         # An option that was not touched says nothing: the defaults are the library's.
@@ -75,7 +75,7 @@ function Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
 }
 
 # Begins to open a session; it does not wait for the network. What the options do not allow is given back as read.
-function Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $Refusal) {
+function script:Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $Refusal) {
     $native = $script:Native
     $lifetime = Initialize-Lifetime
     $Settings.uri = $Uri
@@ -91,13 +91,13 @@ function Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $Refusal)
 }
 
 # A credential given as $null is asked for, as New-PSSession does it; where nobody can answer, that is an error at once.
-function Read-Credential($Cmdlet) {
+function script:Read-Credential($Cmdlet) {
     if (-not (Test-Interactive)) { throw [System.Management.Automation.PSInvalidOperationException]::new('The credential is $null, and PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.') }
     $Cmdlet.Host.UI.PromptForCredential('PowerShell credential request', 'Enter your credentials.', '', '')
 }
 
 # Waits a tenth of a second at a time, so that Ctrl+C is felt. Gives nothing when the session is open, else its error as read.
-function Wait-Session($Session, $Cmdlet) {
+function script:Wait-Session($Session, $Cmdlet) {
     $native = $script:Native
     $handle = $Session.Handle.DangerousGetHandle()
     $failure = [IntPtr]::Zero
@@ -118,7 +118,7 @@ $script:LiveProperties = [ordered]@{
 }
 $script:SessionText = [scriptblock]::Create('"[PSSession]$($this.Name)"')
 
-function New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeout, [string] $Uri) {
+function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeout, [string] $Uri) {
     $native = $script:Native
     $pointer = $Handle.DangerousGetHandle()
     $session = [psobject]::new()
@@ -147,12 +147,12 @@ function New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeout, [st
     $session
 }
 
-function Test-Session($Value) {
+function script:Test-Session($Value) {
     $null -ne $Value -and $Value.PSObject.TypeNames.Contains('DelegatedTenant.Session') -and $Value.Handle -is [Runtime.InteropServices.SafeHandle]
 }
 
 # Gives an open session its number and enters it in the list.
-function Register-Session($Session) {
+function script:Register-Session($Session) {
     # One counter for the process, as PSSession has: other runspaces load this module too.
     $counter = [AppDomain]::CurrentDomain.GetData('DelegatedTenant.Counter')
     if (-not $counter) {
@@ -162,11 +162,11 @@ function Register-Session($Session) {
     [Threading.Monitor]::Enter($counter)
     try { $counter[0]++; $Session.Id = $counter[0] } finally { [Threading.Monitor]::Exit($counter) }
     if (-not $Session.Name) { $Session.Name = "Tenant$($Session.Id)" }
-    $script:Sessions[[object] $Session.Id] = $Session
+    $script:Sessions["$($Session.Id)"] = $Session
 }
 
 # Closes within the session's time for it. What goes wrong on the way is nobody's concern any more.
-function Close-Session($Session, [uint32] $Wait) {
+function script:Close-Session($Session, [uint32] $Wait) {
     $native = $script:Native
     $handle = $Session.Handle.DangerousGetHandle()
     $failure = [IntPtr]::Zero
@@ -175,11 +175,11 @@ function Close-Session($Session, [uint32] $Wait) {
         $status = $native::dt_session_disconnect($handle, [Math]::Min(100, $Wait), [ref] $failure)
         if ($status -ge 100) { $native::dt_error_free($failure) }
     } while ($status -eq 1 -and $end.ElapsedMilliseconds -lt $Wait)
-    $script:Sessions.Remove([object] $Session.Id)
+    $script:Sessions.Remove("$($Session.Id)")
 }
 
 # The module goes: its sessions go with it, all at once and not one after the other.
-function Close-EverySession {
+function script:Close-EverySession {
     $open = @($script:Sessions.Values)
     foreach ($session in $open) { Close-Session $session 0 }
     foreach ($session in $open) { Close-Session $session 10000 }

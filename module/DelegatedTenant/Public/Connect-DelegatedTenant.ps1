@@ -115,6 +115,7 @@ function Connect-DelegatedTenant {
         [switch] $NoProxy
     )
     begin {
+        Initialize-Module
         # A script module sees only the global preferences; the caller's are in the caller's session state.
         $caller = $PSCmdlet.SessionState.PSVariable
         if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }

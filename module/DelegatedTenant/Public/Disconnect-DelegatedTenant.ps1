@@ -48,6 +48,7 @@ function Disconnect-DelegatedTenant {
         [guid[]] $InstanceId
     )
     begin {
+        Initialize-Module
         # A script module sees only the global preferences; the caller's are in the caller's session state.
         $caller = $PSCmdlet.SessionState.PSVariable
         if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }

@@ -100,6 +100,7 @@ function Invoke-TenantCmdlet {
         [Parameter(ParameterSetName = 'Uri')] [switch] $AllowUnencrypted
     )
     begin {
+        Initialize-Module
         # A script module sees only the global preferences; the caller's are in the caller's session state.
         $caller = $PSCmdlet.SessionState.PSVariable
         if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
