@@ -264,6 +264,21 @@ mod tests {
     }
 
     #[test]
+    fn a_handle_freed_during_a_call_lives_until_the_call_returns() {
+        let mut cancel = ptr::null_mut();
+        assert_eq!(unsafe { dt_cancel_new(&raw mut cancel, ptr::null_mut()) }, DT_STATUS_OK);
+        let held = unsafe { handle::borrow::<dt_cancel>(cancel) }.unwrap();
+        unsafe { dt_cancel_free(cancel) };
+        // Known as freed while its memory is there, so that freeing it again is nothing.
+        unsafe { dt_cancel_free(cancel) };
+        unsafe { dt_cancel_trigger(cancel) };
+        assert_eq!(failing(|| unsafe { handle::borrow::<dt_cancel>(cancel) }.map(|_| DT_STATUS_OK)).0, DT_STATUS_INVALID_ARGUMENT);
+        assert!(!held.is_triggered());
+        held.trigger();
+        assert!(held.is_triggered());
+    }
+
+    #[test]
     fn a_zero_byte_does_not_cut_a_string_short() {
         assert_eq!(c_string("a\0b").to_str().unwrap(), "a\u{FFFD}b");
     }
