@@ -275,13 +275,6 @@ const TABLE: &[Line] = &[
         Some(SLOWER),
     ),
     Line(
-        &[Text(&["AuthZ-CannotResolveTenantNameException"])],
-        ErrorKind::TenantNotFound,
-        None,
-        None,
-        Some("Check the organization's domain name."),
-    ),
-    Line(
         &[Text(&["isn't assigned to any management roles"]), Text(&["AuthZ-CmdletAccessDeniedException"])],
         ErrorKind::AccessDenied,
         None,
