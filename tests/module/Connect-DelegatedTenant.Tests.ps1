@@ -165,3 +165,35 @@ Describe 'Connect-DelegatedTenant' {
         (Get-EndpointStat $endpoint).open | Should -Be 0
     }
 }
+
+Describe 'Connect-DelegatedTenant on the simulated tenant' -Skip:(-not $env:DT_SIM) {
+    BeforeAll {
+        $tenant = Start-Simulator
+        $moved = Start-Simulator '--redirect'
+    }
+    AfterEach { Disconnect-DelegatedTenant -Name * }
+
+    It 'follows a redirection with consent, and warns of it' {
+        $session = Connect-DelegatedTenant $moved.Uri -Organization fabrikam.com -AllowUnencrypted -AllowRedirection -Credential (New-TestCredential) -WarningVariable warned -WarningAction SilentlyContinue
+        $session.State -eq 'Opened' | Should -BeTrue
+        "$($warned[0])" | Should -Match '^Your connection has been redirected to the following URI: "http'
+        (Invoke-TenantCmdlet $session { Get-OrganizationConfig }).Name | Should -Match '^fabrikam\.'
+    }
+
+    It 'does not follow without consent, and says how to give it' {
+        Connect-DelegatedTenant $moved.Uri -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'RedirectInformationRequired,PSSessionOpenFailed'
+        "$($failed[0])" | Should -Match 'AllowRedirection'
+    }
+
+    It 'refuses an account that may not use remote PowerShell' {
+        Connect-DelegatedTenant $tenant.Uri -AllowUnencrypted -Credential (New-TestCredential 'disabled@partner.com') -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -Match ',PSSessionOpenFailed$'
+    }
+
+    It 'takes a token as the password, of any length' {
+        $session = Connect-DelegatedTenant "$($tenant.Uri)?DelegatedOrg=fabrikam.com&BasicAuthToOAuthConversion=true" -AllowUnencrypted -Credential (New-TestCredential 'admin@partner.com' "Bearer $('x' * 4000)")
+        $session.State -eq 'Opened' | Should -BeTrue
+    }
+}

@@ -112,6 +112,7 @@ Describe 'Invoke-TenantCmdlet gives what Invoke-Command gives' {
         $mine = if ($row.Language) { $oursOfLanguage } elseif ($row.Two) { $ours } else { $ours[0] }
         $expected = Invoke-Row $row 'Invoke-Command' $native
         $actual = Invoke-Row $row 'Invoke-TenantCmdlet' $mine
+        # The whole of both, for a diff: a failed comparison shows one place only.
         if ($env:DT_PARITY_DUMP) { [IO.File]::WriteAllLines("$env:DT_PARITY_DUMP/expected.txt", [string[]] $expected); [IO.File]::WriteAllLines("$env:DT_PARITY_DUMP/actual.txt", [string[]] $actual) }
         ($actual -join "`n") | Should -BeExactly ($expected -join "`n")
     }
