@@ -5,6 +5,7 @@ use crate::clixml::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime;
 use crate::transport::{Channel, Record, Refusal, Taken, lock};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Invocation {
     channel: Arc<Channel>,
-    batch: Mutex<std::vec::IntoIter<Record>>,
+    batch: Mutex<VecDeque<Record>>,
     takes_input: bool,
     /// The session stays open as long as a command of it is held.
     _session: Session,
@@ -41,12 +42,12 @@ impl Invocation {
     /// turn of this command could not come since an earlier one waits for its caller.
     pub fn next(&self, wait: Duration) -> Result<Next> {
         loop {
-            if let Some(record) = lock(&self.batch).next() {
+            if let Some(record) = lock(&self.batch).pop_front() {
                 return Ok(Next::Record(record));
             }
             match runtime::wait(self.channel.take(), wait) {
                 None => return Ok(Next::Pending),
-                Some(Taken::Batch(batch)) => *lock(&self.batch) = batch.into_iter(),
+                Some(Taken::Batch(batch)) => lock(&self.batch).extend(batch),
                 Some(Taken::Failed(error)) => return Err(error),
                 Some(Taken::End) => return Ok(Next::End),
             }

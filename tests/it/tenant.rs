@@ -135,6 +135,20 @@ fn an_idle_session_is_lost_and_says_so() {
 }
 
 #[test]
+fn readers_on_two_threads_share_the_records_and_lose_none() {
+    const MAILBOXES: usize = 2000;
+    let tenant = tenant(|b| b.mailboxes(MAILBOXES));
+    let session = connect(&tenant, &[]).unwrap();
+    let invocation = session.invoke(&command("Get-Mailbox", &[("ResultSize", "Unlimited".into())])).unwrap();
+    let read = || collect(&invocation).0.len();
+    let total = thread::scope(|s| {
+        let other = s.spawn(read);
+        read() + other.join().unwrap()
+    });
+    assert_eq!(total, MAILBOXES);
+}
+
+#[test]
 fn a_slow_reader_holds_the_server_back() {
     let tenant = tenant(|b| b.mailboxes(5000));
     let session = connect(&tenant, &[]).unwrap();
