@@ -111,6 +111,10 @@ impl Channel {
                     self.emptied.notify_one();
                     return Taken::Batch(batch);
                 }
+                if records.end.is_some() {
+                    // Another reader may wait for the same end.
+                    self.filled.notify_one();
+                }
                 match records.end.take() {
                     Some(Err(error)) => {
                         records.end = Some(Ok(()));
