@@ -1,7 +1,7 @@
 //! What a session is opened with.
 
 use crate::clixml::{self, Value};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;
@@ -118,7 +118,9 @@ fn address(key: &str, value: &str) -> Result<Option<String>> {
         return Ok(None);
     }
     // What was typed is not repeated: it may hold a password.
-    let url = Url::parse(value).map_err(|e| unusable(CONTEXT, key, "not a URL").with_source(e))?;
+    let url = Url::parse(value).map_err(|e| {
+        unusable(CONTEXT, key, "not a URL").with_source(e).with_fact(fact::REMEDY, "Write it in full, as in https://mail.hoster.example.")
+    })?;
     if !url.has_host() {
         return Err(unusable(CONTEXT, key, "a URL without a host"));
     }

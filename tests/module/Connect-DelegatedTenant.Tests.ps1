@@ -192,6 +192,42 @@ Describe 'Connect-DelegatedTenant on the simulated tenant' -Skip:(-not $env:DT_S
         $failed[0].FullyQualifiedErrorId | Should -Match ',PSSessionOpenFailed$'
     }
 
+    It 'says when no credential was given' {
+        Connect-DelegatedTenant $tenant.Uri -AllowUnencrypted -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'AccessDenied,PSSessionOpenFailed'
+        "$($failed[0])" | Should -Match '-Credential'
+    }
+
+    It 'keeps the identity where the error is caught by type' {
+        $caught = try { Connect-DelegatedTenant $tenant.Uri -Organization no.such -AllowUnencrypted -Credential (New-TestCredential) -ErrorAction Stop }
+        catch [System.Management.Automation.Remoting.PSRemotingTransportException] { $_ }
+        $caught.FullyQualifiedErrorId | Should -BeExactly '-2144108477,PSSessionOpenFailed'
+        $caught.CategoryInfo.Category | Should -Be 'OpenError'
+    }
+
+    It 'speaks of no certificate where there is none, and of help only once' {
+        Connect-DelegatedTenant ($tenant.Uri -replace '^http:', 'https:') -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        "$($failed[0])" | Should -Match 'does not speak tls'
+        "$($failed[0])" | Should -Not -Match 'certificate'
+        Connect-DelegatedTenant $tenant.Uri -ConfigurationName Nope -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        ("$($failed[0])" -split 'For more information').Count | Should -Be 2
+    }
+
+    It 'is given up at once when it is stopped, also where the server says nothing' {
+        $silent = Start-Simulator '--fault', 'stall@create'
+        $shell = [powershell]::Create()
+        $manifest = (Get-Module DelegatedTenant).Path -replace 'psm1$', 'psd1'
+        $null = $shell.AddScript("Import-Module '$manifest'; Connect-DelegatedTenant '$($silent.Uri)' -AllowUnencrypted -Credential `$args[0]").AddArgument((New-TestCredential))
+        $run = $shell.BeginInvoke()
+        while (-not (Get-SimulatorStat $silent).operations.create) { [Threading.Thread]::Sleep(20) }
+        # Far less than CancelTimeout, which is a minute.
+        $stopped = $shell.BeginStop($null, $null)
+        $stopped.AsyncWaitHandle.WaitOne(30000) | Should -BeTrue
+        { $shell.EndInvoke($run) } | Should -Throw
+        $shell.Dispose()
+    }
+
     It 'takes a token as the password, of any length' {
         $session = Connect-DelegatedTenant "$($tenant.Uri)?DelegatedOrg=fabrikam.com&BasicAuthToOAuthConversion=true" -AllowUnencrypted -Credential (New-TestCredential 'admin@partner.com' "Bearer $('x' * 4000)")
         $session.State -eq 'Opened' | Should -BeTrue

@@ -31,6 +31,13 @@ Describe 'Disconnect-DelegatedTenant' {
         $two.State -eq 'Closed' | Should -BeTrue
     }
 
+    It 'closes by number without a name, as Remove-PSSession does' {
+        Disconnect-DelegatedTenant $two.Id
+        $two.State -eq 'Closed' | Should -BeTrue
+        Disconnect-DelegatedTenant 99999 -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'RemoteRunspaceNotAvailableForSpecifiedSessionId,Disconnect-DelegatedTenant'
+    }
+
     It 'closes by name and by wildcard' {
         Disconnect-DelegatedTenant -Name first
         $one.State -eq 'Closed' | Should -BeTrue

@@ -84,6 +84,8 @@ Describe 'Invoke-TenantCmdlet' {
     It 'says why a block could not be converted' {
         Invoke-TenantCmdlet $session { Get-Mailbox | Where-Object { $_.Name } } -ErrorVariable failed -ErrorAction SilentlyContinue
         $failed[0].FullyQualifiedErrorId | Should -Be 'ScriptsNotAllowed'
+        "$($failed[0])" | Should -Match 'no-language mode\. .*CantConvertWithScriptBlocks.* \| Where-Object '
+        Invoke-TenantCmdlet $session { Get-Mailbox -Anr { $_.Name } } -ErrorVariable failed -ErrorAction SilentlyContinue
         "$($failed[0])" | Should -Match 'no-language mode\. .*CantConvertWithScriptBlocks.* -Filter "'
     }
 
@@ -264,5 +266,11 @@ Describe 'The host of the caller' {
         $code = "Import-Module '$Checkout/module/DelegatedTenant/DelegatedTenant.psd1'; . '$TestRoot/TestServers.ps1'; `$s = Connect-Endpoint @{ Uri = '$($endpoint.Uri)' }; Invoke-TenantCmdlet `$s { Remove-Mailbox user00001 } 2>&1 | ForEach-Object { `"`$_`" }; Invoke-TenantCmdlet `$s { Read-Answer } 2>&1 | ForEach-Object { `"`$_`" }; try { Connect-DelegatedTenant '$($endpoint.Uri)' -AllowUnencrypted -Credential `$null } catch { `"asked: `$_`" }"
         $text = & $own -NoProfile -NonInteractive -Command $code
         "$text" | Should -Match 'NonInteractive mode.*NonInteractive mode.*asked: .*NonInteractive mode'
+    }
+
+    It 'leaves one error of a prompt that nobody answers' {
+        $own = [Diagnostics.Process]::GetCurrentProcess().MainModule.FileName
+        $code = "Import-Module '$Checkout/module/DelegatedTenant/DelegatedTenant.psd1'; . '$TestRoot/TestServers.ps1'; `$s = Connect-Endpoint @{ Uri = '$($endpoint.Uri)' }; Invoke-TenantCmdlet `$s { Read-Answer } -ErrorVariable said -ErrorAction SilentlyContinue; `"`$(`$Error.Count) `$(`$said.Count)`""
+        & $own -NoProfile -NonInteractive -Command $code | Should -Be '1 1'
     }
 }

@@ -57,6 +57,12 @@ function Get-EndpointStat($Server) {
     $stats
 }
 
+function Get-SimulatorStat($Server) {
+    $client = [Net.Http.HttpClient]::new()
+    try { $client.GetStringAsync([uri]::new([uri] $Server.Uri, '/sim/stats')).GetAwaiter().GetResult() | ConvertFrom-Json }
+    finally { $client.Dispose() }
+}
+
 function Connect-Endpoint($Server, [hashtable] $With = @{}) {
     Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -OpenTimeout 30000 -ErrorAction Stop @With
 }

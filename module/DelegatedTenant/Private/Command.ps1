@@ -14,7 +14,7 @@ function script:ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentLi
     if ($shell[0] -is [System.Management.Automation.ErrorRecord]) {
         $inner = $shell[0].Exception
         while ($inner.InnerException -is [System.Management.Automation.RuntimeException]) { $inner = $inner.InnerException }
-        if ($inner -is [System.Management.Automation.ScriptBlockToPowerShellNotSupportedException]) { return @{ Reason = Get-Reason $inner; Commands = @(ConvertTo-ScriptCommand $Block $ArgumentList $Cmdlet) } }
+        if ($inner -is [System.Management.Automation.ScriptBlockToPowerShellNotSupportedException]) { return @{ Reason = Get-Reason $inner $Block; Commands = @(ConvertTo-ScriptCommand $Block $ArgumentList $Cmdlet) } }
         # Everything else (an undefined $using:, above all) is the caller's error, as it is with Invoke-Command.
         if ($inner -is [System.Management.Automation.RuntimeException]) { return @{ Refused = [System.Management.Automation.ErrorRecord]::new($inner.ErrorRecord, $inner) } }
         return @{ Refused = $shell[0] }
@@ -52,10 +52,12 @@ function script:ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $Argume
 }
 
 # Why a block could not become commands, with the help that the engine's text lacks.
-function script:Get-Reason($Exception) {
+function script:Get-Reason($Exception, [scriptblock] $Block) {
     $record = $Exception.ErrorRecord
     $reason = "$($Exception.Message) ($($record.FullyQualifiedErrorId -replace ',.*$'))"
-    if ($record.FullyQualifiedErrorId -like '*CantConvertWithScriptBlocks*') { $reason += ' A filter can be given as a string: -Filter "RecipientType -eq ''UserMailbox''".' }
+    $filters = $Block.Ast.FindAll({ $args[0] -is [System.Management.Automation.Language.CommandAst] -and $args[0].GetCommandName() -in 'Where-Object', 'where', '?', 'ForEach-Object', 'foreach', '%' }, $true)
+    if (@($filters).Count) { $reason += ' Move it behind the call: Invoke-TenantCmdlet $session { ... } | Where-Object { ... }' }
+    elseif ($record.FullyQualifiedErrorId -like '*CantConvertWithScriptBlocks*') { $reason += ' A filter can be given as a string: -Filter "RecipientType -eq ''UserMailbox''".' }
     elseif ($record.FullyQualifiedErrorId -like '*CantConvertWithUndeclaredVariables*') { $reason += ' A variable of yours is $using:name in the block.' }
     $reason
 }

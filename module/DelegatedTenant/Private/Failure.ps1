@@ -43,6 +43,7 @@ function script:New-OpenError($Read, $Target) {
     $exception.TransportMessage = $Read.Message
     if ($Read.native_code) { $exception.ErrorCode = [int] $Read.native_code }
     $record = [System.Management.Automation.ErrorRecord]::new($exception, "$($Read.native_id),PSSessionOpenFailed", 'OpenError', $Target)
+    Set-Identity $exception $record
     $text = if ($Read.host) { "[$($Read.host)] $message" } else { $message }
     if ($Read.remedy) { $text += " $($Read.remedy)" }
     $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new($text)
@@ -67,6 +68,7 @@ function script:New-InvocationError($Read, $Session) {
         }
     }
     if ($Read.remedy) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $($Read.remedy)") }
+    Set-Identity $record.Exception $record
     Set-Preserved $record
     $record
 }
@@ -85,6 +87,15 @@ function script:ConvertTo-RemotingError($Remote, $Origin) {
 function script:Get-FromRemoting([type] $Type) {
     $method = $Type.GetMethod('FromPSObjectForRemoting', [Reflection.BindingFlags] 'Static, NonPublic', $null, [type[]] (, [psobject]), $null)
     [Delegate]::CreateDelegate([Func`2].MakeGenericType([psobject], $Type), $method)
+}
+
+# A catch by type shows the identity that the exception has by itself, which would be that of another exception.
+function script:Set-Identity($Exception, $Record) {
+    $inside = [Reflection.BindingFlags] 'Instance, NonPublic'
+    foreach ($pair in ('SetErrorId', $Record.FullyQualifiedErrorId), ('SetErrorCategory', $Record.CategoryInfo.Category), ('SetTargetObject', $Record.TargetObject)) {
+        $method = [System.Management.Automation.RuntimeException].GetMethod($pair[0], $inside)
+        if ($method) { $null = $method.Invoke($Exception, [object[]] (, $pair[1])) }
+    }
 }
 
 function script:Set-Preserved($Record) {

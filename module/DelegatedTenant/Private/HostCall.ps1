@@ -41,21 +41,29 @@ function script:Invoke-HostCall($Run, [IntPtr] $Item, $HostOfCaller) {
     $failure = [IntPtr]::Zero
     # Warning, verbose, debug and progress also come as records, which the caller can redirect; shown once is enough.
     if ($method -ge 19 -and $method -le 22) { return }
-    try {
-        $text = Read-Document $Item 'dt_item_clixml'
-        if ($native::dt_item_has_secure_string($Item)) { $text = ConvertFrom-SessionClixml $text $Run.Session }
-        $parameters = @([System.Management.Automation.PSSerializer]::Deserialize($text))
-        if ($parameters.Count -eq 1 -and $parameters[0] -is [System.Collections.IList]) { $parameters = @($parameters[0]) }
-        if ($method -in 11, 12, 23, 24, 25, 26, 46, 56 -and -not (Test-Interactive)) { throw [System.Management.Automation.PSInvalidOperationException]::new('PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.') }
-        $answer = Invoke-HostMethod $method $parameters $HostOfCaller $Run
-        if ($call -eq -100) { return }
-        Assert-Native ($native::dt_invocation_reply($Run.Pointer, $call, (ConvertTo-SessionClixml $answer $Run.Session), [ref] $failure)) $failure
+    $refusal = $null
+    # What asks the user, where there is none: refused without an exception, which would be one more entry in -ErrorVariable.
+    if ($method -in 11, 12, 23, 24, 25, 26, 46, 56 -and -not (Test-Interactive)) { $refusal = 'PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.' }
+    else {
+        try {
+            $text = Read-Document $Item 'dt_item_clixml'
+            if ($native::dt_item_has_secure_string($Item)) { $text = ConvertFrom-SessionClixml $text $Run.Session }
+            $parameters = @([System.Management.Automation.PSSerializer]::Deserialize($text))
+            if ($parameters.Count -eq 1 -and $parameters[0] -is [System.Collections.IList]) { $parameters = @($parameters[0]) }
+            $answer = Invoke-HostMethod $method $parameters $HostOfCaller $Run
+            if ($call -eq -100) { return }
+            Assert-Native ($native::dt_invocation_reply($Run.Pointer, $call, (ConvertTo-SessionClixml $answer $Run.Session), [ref] $failure)) $failure
+        }
+        catch {
+            # The server is told, and its command says so: the same again would stand in the caller's $Error.
+            if ($global:Error.Count -and $global:Error[0].Exception -eq $_.Exception) { $global:Error.RemoveAt(0) }
+            $inner = $_.Exception
+            while ($inner.InnerException) { $inner = $inner.InnerException }
+            $refusal = $inner.Message
+        }
     }
-    catch {
-        if ($call -eq -100) { return }
-        $inner = $_.Exception
-        while ($inner.InnerException) { $inner = $inner.InnerException }
-        $status = $native::dt_invocation_reply_error($Run.Pointer, $call, $inner.Message, 'HostFunctionNotAvailable', [ref] $failure)
+    if ($null -ne $refusal -and $call -ne -100) {
+        $status = $native::dt_invocation_reply_error($Run.Pointer, $call, $refusal, 'HostFunctionNotAvailable', [ref] $failure)
         if ($status -ge 100) { $native::dt_error_free($failure) }
     }
 }

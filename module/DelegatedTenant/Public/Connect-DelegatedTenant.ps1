@@ -140,6 +140,7 @@ function Connect-DelegatedTenant {
                 $failed = Wait-Session $session $PSCmdlet
                 $opening.RemoveAt(0)
                 if ($failed) {
+                    if ($failed.native_id -eq 'AccessDenied' -and -not $Credential) { $failed.remedy = 'No credential was given: the server wants one, with -Credential.' }
                     $record = New-OpenError $failed $session
                     $session.Handle.Dispose()
                     $PSCmdlet.WriteError($record)
@@ -152,10 +153,11 @@ function Connect-DelegatedTenant {
         }
         catch { $PSCmdlet.ThrowTerminatingError($_) }
         finally {
-            # Stopped half way: the shells that may be open by now are given back.
+            # Stopped half way: the shells that may be open by now are given back. A server that does not even answer the Create is
+            # waited for by the library, not by whoever pressed Ctrl+C.
             foreach ($session in $opening) { Close-Session $session 0 }
             foreach ($session in $opening) {
-                Close-Session $session $session.CancelTimeout
+                Close-Session $session ([Math]::Min(2000, $session.CancelTimeout))
                 $session.Handle.Dispose()
             }
         }

@@ -6,7 +6,7 @@ function Disconnect-DelegatedTenant {
     Stops what runs in the session, closes it on the server and takes it out of the list. A session that is already closed, or broken, is
     silently done with. Nothing is returned.
     .PARAMETER Session
-    The sessions to close.
+    The sessions to close; their numbers are taken too.
     .PARAMETER Id
     The numbers of the sessions to close.
     .PARAMETER Name
@@ -66,6 +66,11 @@ function Disconnect-DelegatedTenant {
             'Session' {
                 foreach ($one in $Session) {
                     if (Test-Session $one) { $one }
+                    elseif ($one -is [int]) {
+                        # Remove-PSSession takes numbers here too.
+                        $found = @(foreach ($session_ in $known) { if ($session_.Id -eq $one) { $session_ } })
+                        if ($found) { $found } else { & $refuse "The remote session with the session ID $one is not available." 'RemoteRunspaceNotAvailableForSpecifiedSessionId' $one }
+                    }
                     else { & $refuse "$one is not a session that Connect-DelegatedTenant opened in this process." 'RemoteRunspaceNotAvailable' $one }
                 }
             }

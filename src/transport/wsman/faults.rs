@@ -35,9 +35,12 @@ impl Phase {
     /// The native cmdlets' message about `text`.
     fn native(self, host: &str, text: &str) -> String {
         match self {
-            Self::Open => format!(
-                "Connecting to remote server {host} failed with the following error message : {text} For more information, see the about_Remote_Troubleshooting Help topic."
-            ),
+            Self::Open => {
+                // Some faults of the service end with it already.
+                const MORE: &str = "For more information, see the about_Remote_Troubleshooting Help topic.";
+                let text = text.trim_end().trim_end_matches(MORE).trim_end();
+                format!("Connecting to remote server {host} failed with the following error message : {text} {MORE}")
+            }
             Self::Send => format!("Sending data to remote server {host} failed with the following error message : {text}"),
             Self::Receive => format!("Processing data from remote server {host} failed with the following error message: {text}"),
             Self::Command => format!("Starting a command on the remote server failed with the following error message : {text}"),
@@ -192,7 +195,12 @@ fn road(error: Error, phase: Phase, host: &str) -> Error {
         ErrorKind::Tls => (
             "CannotConnect",
             -2144108526,
-            format!("The server certificate on the destination computer ({host}) has the following errors: {}.", error.detail()),
+            match error.detail() {
+                detail if detail.contains("certificate") => {
+                    format!("The server certificate on the destination computer ({host}) has the following errors: {detail}.")
+                }
+                detail => format!("No secure connection could be made: {detail}."),
+            },
             "Check the certificate's issuer, name and dates, or whether something between inspects the traffic.",
         ),
         ErrorKind::Timeout => (
@@ -544,6 +552,9 @@ mod tests {
         let tls = Error::new(ErrorKind::Tls, "post", "the certificate of h has expired").with_fact(fact::NATIVE_ID, "12175");
         let e = Trouble::Road(tls).error(Phase::Open, "h", None);
         assert!(e.fact(fact::NATIVE_MESSAGE).unwrap().contains("the certificate of h has expired"));
+        let plain = Error::new(ErrorKind::Tls, "post", "h:80 does not speak tls").with_fact(fact::NATIVE_ID, "12175");
+        let e = Trouble::Road(plain).error(Phase::Open, "h", None);
+        assert!(!e.fact(fact::NATIVE_MESSAGE).unwrap().contains("certificate"));
         let name = Error::new(ErrorKind::Connect, "post", "the name h is not known").with_fact(fact::NATIVE_ID, "ComputerNotFound");
         let e = Trouble::Road(name).error(Phase::Open, "h", None);
         assert!(e.fact(fact::NATIVE_MESSAGE).unwrap().contains("server name h cannot be resolved"));
