@@ -5,9 +5,10 @@ use crate::error::Result;
 use crate::xml::{Limits, Reader, Start};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem::Finder;
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 /// The namespace of documents; messages are in none.
@@ -32,7 +33,9 @@ pub fn read_document(text: &[u8], limits: Limits) -> Result<Vec<Value>> {
 /// Whether a SecureString (`SS`) stands in this CLIXML, told from its bytes, so that the rare record that has one is
 /// found without reading any.
 pub fn contains_secure_string(raw: &[u8]) -> bool {
-    memchr::memmem::find_iter(raw, b"<SS").any(|at| matches!(raw.get(at + 3), Some(b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'/')))
+    // Made once: every record is looked through, and most are shorter than the making is long.
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"<SS"));
+    FINDER.find_iter(raw).any(|at| matches!(raw.get(at + 3), Some(b'>' | b' ' | b'\t' | b'\r' | b'\n' | b'/')))
 }
 
 struct Document<'a> {
