@@ -81,6 +81,12 @@ Describe 'Invoke-TenantCmdlet' {
         'user00003' | Invoke-TenantCmdlet $session -CommandName Get-MailboxStatistics | ForEach-Object ItemCount | Should -Be 30
     }
 
+    It 'stops the remote command when the pipeline breaks off above it' {
+        { & { 'user00001'; throw 'from above' } | Invoke-TenantCmdlet $session { Get-Mailbox } } | Should -Throw 'from above'
+        $session.Availability -eq 'Available' | Should -BeTrue
+        @(Invoke-TenantCmdlet $session { Get-AcceptedDomain }).Count | Should -Be 1
+    }
+
     It 'says why a block could not be converted' {
         Invoke-TenantCmdlet $session { Get-Mailbox | Where-Object { $_.Name } } -ErrorVariable failed -ErrorAction SilentlyContinue
         $failed[0].FullyQualifiedErrorId | Should -Be 'ScriptsNotAllowed'

@@ -4,7 +4,17 @@ function script:Start-Invocation($Session, $Commands, [string] $Reason, [bool] $
     $native = $script:Native
     $invocation = $failure = [IntPtr]::Zero
     $command = New-NativeCommand $Commands $Session $Input_
-    try { $status = $native::dt_session_invoke($Session.Handle.DangerousGetHandle(), $command, [ref] $invocation, [ref] $failure) }
+    try {
+        $status = $native::dt_session_invoke($Session.Handle.DangerousGetHandle(), $command, [ref] $invocation, [ref] $failure)
+        if ($status -eq 101 -and "$($Session.State)" -eq 'Opened') {
+            # What keeps it busy may be a command that nobody reads any more, left behind by a pipeline that broke off before its end.
+            $native::dt_error_free($failure)
+            $failure = [IntPtr]::Zero
+            [GC]::Collect()
+            [GC]::WaitForPendingFinalizers()
+            $status = $native::dt_session_invoke($Session.Handle.DangerousGetHandle(), $command, [ref] $invocation, [ref] $failure)
+        }
+    }
     finally { $native::dt_command_free($command) }
     if ($status -ge 100) {
         $Refusal.Value = Read-Failure $failure
@@ -95,7 +105,8 @@ function script:Complete-Invocation($Run) {
     $Run.Handle.Dispose()
 }
 
-# Stops what still runs, and waits for the server's word that it has: the session is then free for the next command.
+# Stops what still runs, and waits for the server's word that it has: the session is then free for the next command. Nobody is kept
+# from the prompt by a server that does not answer: the library waits on, for CancelTimeout, and the next command for its turn.
 function script:Stop-Invocation($Runs) {
     $native = $script:Native
     $item = $failure = [IntPtr]::Zero
@@ -107,7 +118,7 @@ function script:Stop-Invocation($Runs) {
             $status = $native::dt_invocation_next($run.Pointer, 100, [ref] $item, [ref] $failure)
             if ($status -eq 0) { $native::dt_item_free($item) }
             elseif ($status -ge 100) { $native::dt_error_free($failure) }
-        } while ($status -ne 2 -and $clock.ElapsedMilliseconds -lt $run.Session.CancelTimeout)
+        } while ($status -ne 2 -and $clock.ElapsedMilliseconds -lt [Math]::Min(5000, $run.Session.CancelTimeout))
         Complete-Invocation $run
     }
 }
@@ -192,7 +203,7 @@ function script:Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
         }
         finally {
             if (-not $open) {
-                Close-Session $session $session.CancelTimeout
+                Close-Session $session ([Math]::Min(2000, $session.CancelTimeout))
                 $session.Handle.Dispose()
             }
         }

@@ -24,13 +24,25 @@ function script:Initialize-Lifetime {
         $il.Emit($op::Ldc_I4_1); $il.Emit($op::Ret)
         $lifetime[$noun] = $handle.CreateType()
     }
-    # static void AtExit(object sender, EventArgs e) { dt_library_shutdown(2000, NULL); }
+    # static void AtExit(object sender, EventArgs e) { dt_library_shutdown(2000, NULL); }, and the same for a signal.
     $exit = $module.DefineType('DelegatedTenant.Exit', 'Public, Abstract, Sealed')
-    $il = $exit.DefineMethod('AtExit', 'Public, Static', [void], [type[]] ([object], [EventArgs])).GetILGenerator()
-    $il.Emit($op::Ldc_I4, 2000); $il.Emit($op::Ldc_I4_0); $il.Emit($op::Conv_U); $il.Emit($op::Call, $script:Native.GetMethod('dt_library_shutdown'))
-    $il.Emit($op::Pop); $il.Emit($op::Ret)
-    $atExit = [Delegate]::CreateDelegate([EventHandler], $exit.CreateType().GetMethod('AtExit'))
+    $signal = 'System.Runtime.InteropServices.PosixSignalContext' -as [type]
+    $ends = [ordered] @{ AtExit = [type[]] ([object], [EventArgs]) }
+    if ($signal) { $ends.AtSignal = [type[]] (, $signal) }
+    foreach ($name in $ends.Keys) {
+        $il = $exit.DefineMethod($name, 'Public, Static', [void], $ends[$name]).GetILGenerator()
+        $il.Emit($op::Ldc_I4, 2000); $il.Emit($op::Ldc_I4_0); $il.Emit($op::Conv_U); $il.Emit($op::Call, $script:Native.GetMethod('dt_library_shutdown'))
+        $il.Emit($op::Pop); $il.Emit($op::Ret)
+    }
+    $exit = $exit.CreateType()
+    $atExit = [Delegate]::CreateDelegate([EventHandler], $exit.GetMethod('AtExit'))
     [AppDomain].GetEvent('ProcessExit').AddEventHandler([AppDomain]::CurrentDomain, $atExit)
+    # A closed terminal or window, and kill: .NET 10 raises no ProcessExit for them. They still end the process, after this.
+    if ($signal) {
+        $atSignal = [Delegate]::CreateDelegate([Action`1].MakeGenericType($signal), $exit.GetMethod('AtSignal'))
+        $registration = 'System.Runtime.InteropServices.PosixSignalRegistration' -as [type]
+        $lifetime.Signals = foreach ($number in 'SIGTERM', 'SIGHUP') { $registration::Create($number, $atSignal) }
+    }
     [AppDomain]::CurrentDomain.SetData($slot, $lifetime)
     $lifetime
 }
