@@ -144,13 +144,22 @@ impl ClientPool {
         Ok(PoolEvent::State(state, reason(value)))
     }
 
+    /// Whether no key is there or asked for.
+    pub fn lacks_key(&self) -> bool {
+        self.key.is_none() && self.exchange.is_none()
+    }
+
     /// PUBLIC_KEY, unless a key is there or asked for already.
     pub fn request_key(&mut self) -> Result<Option<Vec<Bytes>>> {
-        if self.key.is_some() || self.exchange.is_some() {
+        if self.lacks_key() { self.request_key_with(KeyExchange::new()?) } else { Ok(None) }
+    }
+
+    /// The same with a key pair made beforehand, for callers who cannot wait while one is made.
+    pub fn request_key_with(&mut self, exchange: KeyExchange) -> Result<Option<Vec<Bytes>>> {
+        if !self.lacks_key() {
             return Ok(None);
         }
         self.opened("exchange session key")?;
-        let exchange = KeyExchange::new()?;
         let fragments = self.sender.bag(MessageType::PublicKey, vec![Property::new("PublicKey", exchange.public_key())]);
         self.exchange = Some(exchange);
         Ok(Some(fragments))

@@ -11,7 +11,7 @@ use super::http::{Authorization, HttpClient, HttpOptions, Proxy};
 use super::soap::{self, Request, RequestEnvelope, Response};
 use super::{Channel, Options, Status, lock};
 use crate::error::{Error, ErrorKind, Result, fact};
-use crate::psrp::{ClientPool, HostInfo, PoolConfig};
+use crate::psrp::{ClientPool, HostInfo, KeyExchange, PoolConfig};
 use bytes::Bytes;
 use faults::{Phase, Trouble};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -129,7 +129,14 @@ impl Road {
 
     /// The session key, unless it is there or on its way: sends PUBLIC_KEY.
     pub(crate) async fn request_key(&self) -> Result<()> {
-        let fragments = lock(&self.pool).request_key()?;
+        if !lock(&self.pool).lacks_key() {
+            return Ok(());
+        }
+        // Made aside: it takes a part of a second, for which no other session should wait.
+        let made = tokio::task::spawn_blocking(KeyExchange::new).await;
+        let exchange =
+            made.map_err(|e| Error::new(ErrorKind::Internal, "exchange session key", "the key was not made").with_source(e))??;
+        let fragments = lock(&self.pool).request_key_with(exchange)?;
         match fragments {
             Some(fragments) => self.send_pool("stdin", &fragments).await,
             None => Ok(()),
