@@ -38,12 +38,14 @@ While it runs: GET /sim/stats tells what happened, POST /sim/faults arms faults 
 struct Settings {
     builder: Builder,
     quiet: bool,
+    /// The lines to paste then consent to it.
+    redirects: bool,
     until_stdin_closes: bool,
 }
 
 /// None when help was asked for.
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Settings>, String> {
-    let mut settings = Settings { builder: Tenant::builder(), quiet: false, until_stdin_closes: false };
+    let mut settings = Settings { builder: Tenant::builder(), quiet: false, redirects: false, until_stdin_closes: false };
     while let Some(argument) = arguments.next() {
         let (name, attached) = match argument.split_once('=') {
             Some((n, v)) => (n.to_owned(), Some(v.to_owned())),
@@ -52,6 +54,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Settings>,
         let mut value = || attached.clone().or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value"));
         let number = |text: String| text.parse::<u64>().map_err(|_| format!("{name}: '{text}' is no number"));
         let builder = settings.builder.clone();
+        settings.redirects |= name.starts_with("--redirect");
         settings.builder = match name.as_str() {
             "--help" | "-h" => return Ok(None),
             "--port" => builder.port(u16::try_from(number(value()?)?).map_err(|_| "--port: at most 65535".to_owned())?),
@@ -111,7 +114,9 @@ fn help() -> String {
     text
 }
 
-fn greeting(tenant: &Tenant) -> String {
+fn greeting(tenant: &Tenant, redirects: bool) -> String {
+    let consent = if redirects { " -AllowRedirection" } else { "" };
+    let hops = if redirects { "\n  dt_options_set(options, \"max_redirections\", \"5\", NULL);" } else { "" };
     let account = &tenant.accounts()[0];
     let (name, password) = (&account.name, &account.password);
     let (quoted_name, quoted_password) = (name.replace('\'', "''"), password.replace('\'', "''"));
@@ -130,7 +135,7 @@ PowerShell:
   Import-Module ./module/DelegatedTenant
   $password = ConvertTo-SecureString '{quoted_password}' -AsPlainText -Force
   $credential = [pscredential]::new('{quoted_name}', $password)
-  $tenant = Connect-DelegatedTenant -ConnectionUri {uri} -Organization {organization} -Credential $credential -AllowUnencrypted
+  $tenant = Connect-DelegatedTenant -ConnectionUri {uri} -Organization {organization} -Credential $credential -AllowUnencrypted{consent}
   Invoke-TenantCmdlet -Session $tenant {{ Get-Mailbox -ResultSize 5 }} | Format-Table DisplayName, PrimarySmtpAddress
   Disconnect-DelegatedTenant $tenant
 
@@ -139,7 +144,7 @@ C, between dt_options_new and dt_session_connect:
   dt_options_set(options, \"organization\", \"{organization}\", NULL);
   dt_options_set(options, \"user\", \"{c_name}\", NULL);
   dt_options_set_secret(options, \"password\", (const uint8_t *)\"{c_password}\", {length}, NULL);
-  dt_options_set(options, \"allow_unencrypted\", \"true\", NULL);
+  dt_options_set(options, \"allow_unencrypted\", \"true\", NULL);{hops}
 ",
         length = password.len()
     )
@@ -166,7 +171,7 @@ fn main() -> ExitCode {
         }
     };
     // The URI is the first line in any case, for programs; the rest is for people.
-    let text = if settings.quiet { format!("{}\n", tenant.uri()) } else { greeting(&tenant) };
+    let text = if settings.quiet { format!("{}\n", tenant.uri()) } else { greeting(&tenant, settings.redirects) };
     let mut output = std::io::stdout();
     if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
         return ExitCode::FAILURE;

@@ -551,6 +551,10 @@ fn the_program_greets_and_stops() {
     let greeting: String = lines.map_while(Result::ok).collect::<Vec<_>>().join("\n");
     assert!(greeting.contains("Connect-DelegatedTenant -ConnectionUri") && greeting.contains("dt_options_set("), "{greeting}");
 
+    let moved = Process::new(program).args(["--redirect", "--until-stdin-closes"]).stdin(Stdio::null()).output().unwrap();
+    let greeting = String::from_utf8_lossy(&moved.stdout);
+    assert!(greeting.contains("-AllowUnencrypted -AllowRedirection") && greeting.contains("\"max_redirections\""), "{greeting}");
+
     let help = Process::new(program).arg("--help").output().unwrap();
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("--until-stdin-closes"));
     let bad = Process::new(program).arg("--nonsense").output().unwrap();

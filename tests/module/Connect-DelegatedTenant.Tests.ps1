@@ -214,6 +214,14 @@ Describe 'Connect-DelegatedTenant on the simulated tenant' -Skip:(-not $env:DT_S
         ("$($failed[0])" -split 'For more information').Count | Should -Be 2
     }
 
+    It 'fails as remoting does when a server answers nonsense' {
+        $odd = Start-Simulator '--fault', 'malformed-xml@create'
+        Connect-DelegatedTenant $odd.Uri -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'ProtocolViolation,PSSessionOpenFailed'
+        $failed[0].Exception.GetType().FullName | Should -Be 'System.Management.Automation.Remoting.PSRemotingTransportException'
+    }
+
     It 'is given up at once when it is stopped, also where the server says nothing' {
         $silent = Start-Simulator '--fault', 'stall@create'
         $shell = [powershell]::Create()

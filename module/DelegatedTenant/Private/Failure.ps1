@@ -31,7 +31,7 @@ function script:Assert-Native([int] $Status, [IntPtr] $Failure) {
 
 # The open of a session failed: the native identity, and what to do about it as a second sentence.
 function script:New-OpenError($Read, $Target) {
-    if (-not $Read.native_id) {
+    if (-not $Read.native_id -and $Read.Category -in 'InvalidArgument', 'NotImplemented') {
         $id = $Read.Id
         if ($Read.Status -eq 100) { $id = 'CreateRemoteRunspaceFailed' }
         $text = $Read.Message
@@ -42,10 +42,10 @@ function script:New-OpenError($Read, $Target) {
     $exception = [System.Management.Automation.Remoting.PSRemotingTransportException]::new($message)
     $exception.TransportMessage = $Read.Message
     if ($Read.native_code) { $exception.ErrorCode = [int] $Read.native_code }
-    $record = [System.Management.Automation.ErrorRecord]::new($exception, "$($Read.native_id),PSSessionOpenFailed", 'OpenError', $Target)
+    $record = [System.Management.Automation.ErrorRecord]::new($exception, "$(if ($Read.native_id) { $Read.native_id } else { $Read.Id }),PSSessionOpenFailed", 'OpenError', $Target)
     Set-Identity $exception $record
     $text = if ($Read.host) { "[$($Read.host)] $message" } else { $message }
-    if ($Read.remedy) { $text += " $($Read.remedy)" }
+    if ($Read.remedy) { $text = ($text -replace '(?<=\w)$', '.') + " $($Read.remedy)" }
     $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new($text)
     Set-Preserved $record
     $record
@@ -67,7 +67,7 @@ function script:New-InvocationError($Read, $Session) {
             $record = [System.Management.Automation.ErrorRecord]::new($exception, "$id,PSSessionStateBroken", 'OpenError', $Session.ComputerName)
         }
     }
-    if ($Read.remedy) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $($Read.remedy)") }
+    if ($Read.remedy) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new(($record.Exception.Message -replace '(?<=\w)$', '.') + " $($Read.remedy)") }
     Set-Identity $record.Exception $record
     Set-Preserved $record
     $record

@@ -128,11 +128,11 @@ impl Attempt<'_> {
                 }
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
                     format!("the certificate is made out to another name than {host}"),
-                    "Connect by a name that stands in the certificate, or skip the check of the name.",
+                    "Connect by a name that stands in the certificate, or skip the check of the name (SkipCNCheck).",
                 ),
                 CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                     format!("the certificate of {host} is by an unknown issuer"),
-                    "Name the issuer's certificate as a further certificate authority, or skip the check of the issuer.",
+                    "Add the issuer's certificate to those that this computer trusts, or skip the check of the issuer (SkipCACheck).",
                 ),
                 _ => (format!("the certificate of {host} cannot be accepted"), "The server needs another certificate."),
             },

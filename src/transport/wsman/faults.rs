@@ -159,8 +159,13 @@ pub(super) fn open_timeout(limit: Duration, host: &str, tenant: Option<&str>) ->
     }
 }
 
-/// A redirection that the caller has not consented to.
-pub(super) fn redirected(location: &str, host: &str) -> Error {
+/// A redirection that the caller has not consented to: at all, or after `hops` others.
+pub(super) fn redirected(location: &str, host: &str, hops: u32) -> Error {
+    let remedy = if hops == 0 {
+        "Connect again with -AllowRedirection, if you trust that server."
+    } else {
+        "That is one redirection more than are allowed (MaximumConnectionRedirectionCount): the servers may send you round in a circle."
+    };
     Error::new(ErrorKind::Redirected, "open session", format!("{host} redirects to {location}"))
         .with_fact(fact::REDIRECT_LOCATION, location)
         .with_fact(fact::NATIVE_ID, "RedirectInformationRequired")
@@ -171,7 +176,7 @@ pub(super) fn redirected(location: &str, host: &str) -> Error {
                 "The WinRM service cannot process the request because the request needs to be sent to a different machine. Use the redirect information to send the request to a new machine.  Redirect location reported: {location} . To automatically connect to the redirected URI, verify the \"MaximumConnectionRedirectionCount\" property of the session preference variable \"PSSessionOption\", and use the \"AllowRedirection\" parameter on the cmdlet."
             ),
         )
-        .with_fact(fact::REMEDY, "Connect again with -AllowRedirection, if you trust that server.")
+        .with_fact(fact::REMEDY, remedy)
         .with_fact(fact::HOST, host)
 }
 
@@ -213,7 +218,7 @@ fn road(error: Error, phase: Phase, host: &str) -> Error {
             "WinRMHttpError",
             -2144108176,
             String::from("The connection to the server was lost."),
-            "Look whether the command took effect, and connect again.",
+            "Connect again; if a command was running, look whether it took effect.",
         ),
         _ => {
             let message = phase.native(host, &error.to_string());

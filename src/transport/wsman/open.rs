@@ -101,7 +101,7 @@ impl Road {
         let from = lock(&self.target).url.clone();
         if self.options.max_redirections.is_some_and(|most| hops >= most) {
             let location = location.trim().replace("&amp;", "&");
-            return Err(faults::redirected(&location, from.host_str().unwrap_or_default()));
+            return Err(faults::redirected(&location, from.host_str().unwrap_or_default(), hops));
         }
         // Without a limit of the caller's the open timeout is the limit.
         let url = uri::redirected(&from, location, &self.options)?;
