@@ -83,6 +83,7 @@ fn a_loop_of_redirections_ends() {
     let tenant = tenant(|b| b.redirect(Redirect::Loop));
     let error = connect(&tenant, &[("max_redirections", "5")]).unwrap_err();
     assert_eq!((error.kind(), tenant.stats().operations["create"]), (ErrorKind::Redirected, 6));
+    assert!(error.fact(fact::REMEDY).unwrap().contains("circle"), "consent is there already: {error:?}");
 }
 
 #[test]
