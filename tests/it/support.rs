@@ -78,7 +78,11 @@ impl Endpoint {
             return None;
         };
         let pwsh = pwsh()?;
+        // A shell that starts this in the background may have it ignore the interrupt that is to end it.
+        const HEEDING_INTERRUPTS: &str = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); \
+                                          del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')";
         let mut child = Command::new(python)
+            .args(["-c", HEEDING_INTERRUPTS])
             .arg(script)
             .args(["--port", "0", "--pwsh"])
             .arg(pwsh)
