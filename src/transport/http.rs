@@ -1,6 +1,7 @@
-//! HTTP/1.1 for the roads: one POST and its reply, over connections and cookies that belong to one session.
+//! HTTP/1.1 for the roads: one request and its reply, over connections and cookies that belong to one session.
 //! The only file (with those of `http/`) that names reqwest.
 
+mod body;
 mod cookies;
 mod failure;
 mod proxy;
@@ -10,19 +11,16 @@ use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bytes::{Bytes, BytesMut};
+use body::{Incoming, Outgoing};
+use bytes::Bytes;
 use cookies::Jar;
 use failure::Attempt;
-use hyper::body::{Body, Frame, SizeHint};
 use proxy::Routes;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use url::Url;
 
@@ -106,8 +104,55 @@ pub enum Authorization {
     },
 }
 
+/// The methods that a road needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are HTTP's")]
+pub enum Method {
+    Get,
+    Post,
+}
+
+/// One request of [`HttpClient::send`]. Without Debug: any part of it may hold a secret.
+#[derive(Clone)]
+pub struct HttpRequest<'a> {
+    /// What to do.
+    pub method: Method,
+    /// Where; a sign-in that stands in it is not used.
+    pub url: &'a Url,
+    /// Headers by name. `User-Agent`, `Accept` and `Accept-Encoding` have values unless they are given.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// `Authorization: Bearer`, where there is a token.
+    pub bearer: Option<&'a Secret<String>>,
+    /// Empty for none.
+    pub body: Bytes,
+    /// For all of it: connecting, sending, the whole reply.
+    pub timeout: Duration,
+}
+
+/// The headers of a reply. Their values are not shown by Debug: cookies are among them.
+#[derive(Clone, Default)]
+pub struct Headers(HeaderMap);
+
+impl Headers {
+    /// The first value of a header, by its name in any case; bytes that are not UTF-8 become U+FFFD.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.all(name).next()
+    }
+
+    /// Every value of a header that may come several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = String> {
+        self.0.get_all(name).into_iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
 /// A reply, whatever its status.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HttpResponse {
     /// The status code.
     pub status: u16,
@@ -121,6 +166,8 @@ pub struct HttpResponse {
     pub request_id: Option<String>,
     /// The front-end or back-end server that answered, where it says so.
     pub server: Option<String>,
+    /// Every header.
+    pub headers: Headers,
     /// Decompressed.
     pub body: Bytes,
 }
@@ -150,7 +197,8 @@ impl HttpClient {
     pub fn with_environment(options: &HttpOptions, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let routes = Routes::new(options, variable)?;
         let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/soap+xml;charset=UTF-8"));
+        // Unpacked here rather than by reqwest, which takes Content-Encoding at its word.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let by_routes = routes.clone();
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(options)?)
@@ -168,7 +216,6 @@ impl HttpClient {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .tcp_nodelay(true)
-            .gzip(true)
             .build()
             .map_err(|e| Error::new(ErrorKind::Internal, "set up http", "the client cannot be built").with_source(e.without_url()))?;
         Ok(Self { client, routes, max_body: options.max_body, cookies: Mutex::default(), authorization: RwLock::default() })
@@ -183,23 +230,45 @@ impl HttpClient {
         *self.authorization.write().unwrap_or_else(PoisonError::into_inner) = value;
     }
 
-    /// Sends an envelope and reads the whole reply, whatever its status. `timeout` spans all of it. Redirects are not
-    /// followed, and a sign-in that stands in the URL is not used. Dropping the future closes the connection.
+    /// Sends an envelope with the sign-in of [`HttpClient::set_authorization`] and reads the whole reply, whatever its
+    /// status. `timeout` spans all of it. Redirects are not followed, and a sign-in that stands in the URL is not used.
+    /// Dropping the future closes the connection.
     ///
     /// # Errors
     /// Connect, Tls, Timeout, Disconnected (the connection broke) and Protocol (what came is not HTTP, or is more than
     /// `max_body`), with HOST, REQUEST_SENT and, where the native cmdlets have a name for it, NATIVE_ID and NATIVE_CODE.
     pub async fn post(&self, url: &Url, body: Bytes, timeout: Duration) -> Result<HttpResponse> {
-        let begun = Arc::new(AtomicBool::new(false));
+        let headers = &[("Content-Type", "application/soap+xml;charset=UTF-8")];
+        self.exchange(HttpRequest { method: Method::Post, url, headers, bearer: None, body, timeout }, true).await
+    }
+
+    /// Sends any request, without the sign-in of [`HttpClient::set_authorization`]; all else as [`HttpClient::post`].
+    ///
+    /// # Errors
+    /// The same, and InvalidArgument where a header cannot be sent as given.
+    pub async fn send(&self, request: HttpRequest<'_>) -> Result<HttpResponse> {
+        self.exchange(request, false).await
+    }
+
+    async fn exchange(&self, request: HttpRequest<'_>, signs_in: bool) -> Result<HttpResponse> {
+        let (url, timeout) = (request.url, request.timeout);
+        // A request without a body leaves as soon as there is a connection; nothing tells when.
+        let begun = Arc::new(AtomicBool::new(request.body.is_empty()));
         let mut attempt = Attempt { url, proxy: self.routes.proxy_for(url), sent: false, answered: false };
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(attempt.error(ErrorKind::InvalidArgument, "the url is not one of http or https"));
         }
-        let outcome = tokio::time::timeout(timeout, self.exchange(&mut attempt, body, &begun)).await;
+        let headers = self
+            .headers(&request, signs_in)
+            .map_err(|name| attempt.error(ErrorKind::InvalidArgument, format!("the header {name} holds what no header can hold")))?;
+        let outcome = tokio::time::timeout(timeout, self.talk(&mut attempt, request, headers, &begun)).await;
         attempt.sent = begun.load(Ordering::Acquire);
         match outcome {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(Failure::Request(e))) => Err(attempt.failed(e)),
+            Ok(Err(Failure::Request(e))) => {
+                attempt.sent &= !e.is_connect();
+                Err(attempt.failed(e))
+            }
             Ok(Err(Failure::ProxySignIn)) => {
                 // The request went no further than the proxy.
                 (attempt.sent, attempt.answered) = (false, false);
@@ -208,33 +277,48 @@ impl HttpClient {
             Ok(Err(Failure::TooLarge)) => {
                 Err(attempt.error(ErrorKind::Protocol, format!("the reply is larger than {} bytes", self.max_body)))
             }
+            Ok(Err(Failure::Compression)) => Err(attempt.error(ErrorKind::Protocol, "the compression of the reply is damaged")),
             Err(_) => Err(attempt.timed_out(timeout)),
         }
     }
 
-    async fn exchange(
+    /// The headers of a request, or the name of the one that cannot be sent.
+    fn headers<'a>(&self, request: &HttpRequest<'a>, signs_in: bool) -> std::result::Result<HeaderMap, &'a str> {
+        let mut headers = HeaderMap::new();
+        for &(name, value) in request.headers {
+            let parsed = HeaderName::try_from(name).ok().zip(HeaderValue::from_str(value).ok());
+            let (parsed, value) = parsed.ok_or(name)?;
+            headers.insert(parsed, value);
+        }
+        let bearer = request.bearer.map(|token| Secret::new(format!("Bearer {}", token.reveal())));
+        let basic = self.authorization.read().unwrap_or_else(PoisonError::into_inner).clone().filter(|_| signs_in);
+        if let Some(value) = bearer.or(basic) {
+            headers.insert(header::AUTHORIZATION, sensitive(value.reveal()).ok_or("Authorization")?);
+        }
+        if let Some(value) = self.cookies().header(request.url, SystemTime::now()).and_then(|c| sensitive(&c)) {
+            headers.insert(header::COOKIE, value);
+        }
+        Ok(headers)
+    }
+
+    async fn talk(
         &self,
         attempt: &mut Attempt<'_>,
-        body: Bytes,
+        request: HttpRequest<'_>,
+        headers: HeaderMap,
         begun: &Arc<AtomicBool>,
     ) -> std::result::Result<HttpResponse, Failure> {
         let mut url = attempt.url.clone();
         // A sign-in in the URL would go along as a second Authorization. Taking it off cannot fail where there is a host.
         let _ = (url.set_username(""), url.set_password(None));
-        let body = reqwest::Body::wrap(Envelope { rest: Some(body), begun: begun.clone() });
-        let mut request = self.client.post(url).body(body);
-        if let Some(value) = &*self.authorization.read().unwrap_or_else(PoisonError::into_inner) {
-            let mut value = HeaderValue::from_str(value.reveal()).expect("base64 is a valid header");
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
+        let mut asked = match request.method {
+            Method::Get => self.client.get(url),
+            Method::Post => self.client.post(url),
+        };
+        if request.method == Method::Post || !request.body.is_empty() {
+            asked = asked.body(reqwest::Body::wrap(Outgoing { rest: Some(request.body), begun: begun.clone() }));
         }
-        if let Some(cookies) = self.cookies().header(attempt.url, SystemTime::now())
-            && let Ok(mut value) = HeaderValue::try_from(cookies)
-        {
-            value.set_sensitive(true);
-            request = request.header(header::COOKIE, value);
-        }
-        let mut reply = request.send().await?;
+        let mut reply = asked.headers(headers).send().await?;
         attempt.answered = true;
         // Through a tunnel or without a proxy the status is the server's own, however odd.
         let from_proxy = attempt.proxy.is_some() && attempt.url.scheme() == "http";
@@ -245,30 +329,27 @@ impl HttpClient {
         for set_cookie in reply.headers().get_all(header::SET_COOKIE) {
             self.cookies().store(attempt.url, set_cookie.as_bytes(), now);
         }
-        let headers = reply.headers();
-        let mut response = HttpResponse {
-            status: reply.status().as_u16(),
-            content_type: text(headers, &header::CONTENT_TYPE),
-            location: text(headers, &header::LOCATION),
-            retry_after: text(headers, &header::RETRY_AFTER).and_then(|value| retry_after(&value, now)),
-            request_id: first(headers, &["request-id", "x-request-id", "client-request-id", "x-ms-request-id"]),
-            server: first(headers, &["x-feserver", "x-beserver", "x-calculatedbetarget", "x-diaginfo"]),
-            body: Bytes::new(),
-        };
+        let headers = Headers(std::mem::take(reply.headers_mut()));
+        let first = |names: &[&str]| names.iter().find_map(|name| headers.get(name));
         // What a server announces is believed only so far as it may be.
         let announced = reply.content_length().unwrap_or(0);
         if announced > self.max_body as u64 {
             return Err(Failure::TooLarge);
         }
-        let mut whole = BytesMut::with_capacity(announced as usize);
+        let mut body = Incoming::new(self.max_body, announced as usize);
         while let Some(piece) = reply.chunk().await? {
-            if piece.len() > self.max_body - whole.len() {
-                return Err(Failure::TooLarge);
-            }
-            whole.extend_from_slice(&piece);
+            body = body.add(&piece)?;
         }
-        response.body = whole.freeze();
-        Ok(response)
+        Ok(HttpResponse {
+            status: reply.status().as_u16(),
+            content_type: headers.get("content-type"),
+            location: headers.get("location"),
+            retry_after: headers.get("retry-after").and_then(|value| retry_after(&value, now)),
+            request_id: first(&["request-id", "x-request-id", "client-request-id", "x-ms-request-id"]),
+            server: first(&["x-feserver", "x-beserver", "x-calculatedbetarget", "x-diaginfo"]),
+            body: body.end()?,
+            headers,
+        })
     }
 
     fn cookies(&self) -> std::sync::MutexGuard<'_, Jar> {
@@ -285,6 +366,7 @@ enum Failure {
     Request(reqwest::Error),
     ProxySignIn,
     TooLarge,
+    Compression,
 }
 
 impl From<reqwest::Error> for Failure {
@@ -293,37 +375,11 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-/// The body of a request, which notes that it was asked for. hyper asks once it has a connection, and flushes nothing
-/// before: until then no byte of the request has left. Being no buffer that reqwest could copy, it also cannot be resent.
-struct Envelope {
-    rest: Option<Bytes>,
-    begun: Arc<AtomicBool>,
-}
-
-impl Body for Envelope {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
-        self.begun.store(true, Ordering::Release);
-        Poll::Ready(self.rest.take().map(|data| Ok(Frame::data(data))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.rest.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.as_ref().map_or(0, |data| data.len() as u64))
-    }
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-fn first(headers: &HeaderMap, names: &[&'static str]) -> Option<String> {
-    names.iter().find_map(|name| text(headers, &HeaderName::from_static(name)))
+/// A header value that is kept out of Debug; none where it cannot be one.
+fn sensitive(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Seconds or a date (RFC 9110, 10.2.3).

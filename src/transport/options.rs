@@ -1,5 +1,6 @@
 //! What a session is opened with.
 
+use super::http::{HttpOptions, Proxy};
 use crate::clixml::{self, Value};
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
@@ -249,6 +250,35 @@ impl Options {
             _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown secret key {key:?}"))),
         }
         Ok(())
+    }
+
+    /// How to reach servers, for any road.
+    pub(crate) fn http(&self) -> Result<HttpOptions> {
+        let proxy = match self.proxy.as_deref() {
+            None => Proxy::Environment,
+            Some(p) if p.eq_ignore_ascii_case("none") => Proxy::None,
+            Some(p) => Proxy::Explicit(
+                Url::parse(p)
+                    .map_err(|e| Error::new(ErrorKind::InvalidArgument, "open session", "the proxy is not a URL").with_source(e))?,
+            ),
+        };
+        if let Some(other) = self.proxy_authentication.as_deref().filter(|a| !a.eq_ignore_ascii_case("basic")) {
+            let text = format!("proxy authentication {other:?} is not supported, Basic is");
+            return Err(Error::new(ErrorKind::Unsupported, "open session", text)
+                .with_fact(fact::REMEDY, "Use a proxy that takes Basic or no sign-in."));
+        }
+        Ok(HttpOptions {
+            skip_ca_check: self.skip_ca_check,
+            skip_cn_check: self.skip_cn_check,
+            skip_revocation_check: self.skip_revocation_check,
+            ca_file: self.ca_file.as_ref().map(Into::into),
+            proxy,
+            proxy_user: self.proxy_user.clone(),
+            proxy_password: self.proxy_password.clone().unwrap_or_default(),
+            // The open as a whole has its own limit, and so has every request.
+            connect_timeout: self.open_timeout.max(HttpOptions::default().connect_timeout),
+            ..HttpOptions::default()
+        })
     }
 }
 

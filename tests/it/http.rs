@@ -6,7 +6,9 @@ mod tls;
 
 use bytes::Bytes;
 use delegated_tenant::secret::Secret;
-use delegated_tenant::transport::http::{Authorization, HttpClient, HttpOptions, HttpResponse, Proxy, may_have_arrived};
+use delegated_tenant::transport::http::{
+    Authorization, HttpClient, HttpOptions, HttpRequest, HttpResponse, Method, Proxy, may_have_arrived,
+};
 use delegated_tenant::{Error, ErrorKind, Result, error::fact};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -110,6 +112,61 @@ async fn gzip_is_undone_and_counted_undone() {
     assert_eq!(post(&client(&exactly), &server.url).await.unwrap().body.len(), 300_000);
     let less = HttpOptions { max_body: 299_999, ..straight() };
     refused(post(&client(&less), &server.url).await, ErrorKind::Protocol, "larger than 299999 bytes", "maybe");
+}
+
+#[tokio::test]
+async fn gzip_is_told_by_its_bytes_whatever_the_header_says() {
+    let server = Server::start(|_, _| reply(400, "Content-Encoding: gzip\r\n", b"{\"error\":{}}")).await;
+    assert_eq!(post_straight(&server).await.unwrap().body, "{\"error\":{}}");
+    let server = Server::start(|_, _| reply(200, "", &gzip(b"packed"))).await;
+    assert_eq!(post_straight(&server).await.unwrap().body, "packed");
+    for body in ["", "\u{1F}"] {
+        let server = Server::start(move |_, _| reply(200, "Content-Encoding: gzip\r\n", body.as_bytes())).await;
+        assert_eq!(post_straight(&server).await.unwrap().body, body);
+    }
+}
+
+#[tokio::test]
+async fn any_request_goes_out_as_it_was_put_together() {
+    let server = Server::start(|_, _| reply(200, "Set-Cookie: a=1\r\nRate-Limit-Remaining: 5\r\nX-Y: 1\r\nX-Y: 2\r\n", b"[]")).await;
+    let client = client(&straight());
+    client.set_authorization(Some(&Authorization::Basic { user: "u".into(), password: Secret::new("p".into()) }));
+    let (url, token) = (Url::parse(&server.url).unwrap(), Secret::new("tok.en".to_owned()));
+    let request = HttpRequest {
+        method: Method::Get,
+        url: &url,
+        headers: &[("Accept", "application/json"), ("User-Agent", "DelegatedTenant")],
+        bearer: Some(&token),
+        body: Bytes::new(),
+        timeout: PLENTY,
+    };
+    let response = client.send(request.clone()).await.unwrap();
+    assert_eq!(response.headers.get("rate-limit-remaining").as_deref(), Some("5"));
+    assert_eq!(response.headers.all("X-Y").collect::<Vec<_>>(), ["1", "2"]);
+    assert!(!format!("{response:?}").contains("a=1"), "a cookie is a secret");
+    let post = HttpRequest {
+        method: Method::Post,
+        bearer: None,
+        body: "{}".into(),
+        headers: &[("Content-Type", "application/json")],
+        ..request.clone()
+    };
+    client.send(post).await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].line, "GET /powershell-liveid HTTP/1.1");
+    assert_eq!((seen[0].header("accept"), seen[0].header("user-agent")), (Some("application/json"), Some("DelegatedTenant")));
+    assert_eq!((seen[0].header("authorization"), seen[0].header("content-type")), (Some("Bearer tok.en"), None));
+    assert_eq!((seen[0].header("content-length"), seen[0].header("cookie")), (None, None));
+    assert_eq!((seen[1].header("content-type"), seen[1].header("authorization")), (Some("application/json"), None));
+    assert_eq!((seen[1].header("cookie"), &seen[1].body[..]), (Some("a=1"), &b"{}"[..]));
+    let bad = HttpRequest { headers: &[("X-CmdletName", "Get\r\nEvil: 1")], ..request.clone() };
+    refused(client.send(bad).await, ErrorKind::InvalidArgument, "X-CmdletName", "no");
+    // A request without a body may have left as soon as there was a connection, and not before.
+    let nobody = Url::parse("http://127.0.0.1:1/").unwrap();
+    refused(client.send(HttpRequest { url: &nobody, ..request.clone() }).await, ErrorKind::Connect, "refused", "no");
+    let server = Server::start(|_, _| Answer::Close(Vec::new())).await;
+    let url = Url::parse(&server.url).unwrap();
+    refused(client.send(HttpRequest { url: &url, ..request }).await, ErrorKind::Disconnected, "before the reply", "maybe");
 }
 
 #[tokio::test]

@@ -521,11 +521,9 @@ mod tests {
         let reply = HttpResponse {
             status,
             content_type: Some(kind.into()),
-            location: None,
-            retry_after: None,
             request_id: Some("header-id".into()),
-            server: None,
             body: Bytes::copy_from_slice(body.as_bytes()),
+            ..HttpResponse::default()
         };
         Trouble::Http(reply).error(Phase::Open, "ps.outlook.com", None)
     }
@@ -588,15 +586,7 @@ mod tests {
             assert_eq!((e.kind(), e.fact(fact::NATIVE_ID)), (kind, Some(id)), "{status}");
             assert_eq!(e.fact(fact::HTTP_STATUS), Some(status.to_string().as_str()));
         }
-        let later = Trouble::Http(HttpResponse {
-            status: 404,
-            content_type: None,
-            location: None,
-            retry_after: None,
-            request_id: None,
-            server: None,
-            body: Bytes::new(),
-        });
+        let later = Trouble::Http(HttpResponse { status: 404, ..HttpResponse::default() });
         assert_eq!(later.error(Phase::Command, "h", None).kind(), ErrorKind::Service, "the URI was right when the session opened");
         let e = http(401, "text/html", "");
         assert_eq!(

@@ -7,10 +7,10 @@ mod open;
 mod receive;
 mod uri;
 
-use super::http::{Authorization, HttpClient, HttpOptions, Proxy};
+use super::http::{Authorization, HttpClient};
 use super::soap::{self, Request, RequestEnvelope, Response};
 use super::{Channel, Options, Status, lock};
-use crate::error::{Error, ErrorKind, Result, fact};
+use crate::error::{Error, ErrorKind, Result};
 use crate::psrp::{ClientPool, HostInfo, KeyExchange, PoolConfig};
 use bytes::Bytes;
 use faults::{Phase, Trouble};
@@ -76,7 +76,7 @@ impl Road {
     /// Nothing is sent yet. An error where the options can lead nowhere.
     pub(crate) fn new(id: Uuid, options: &Options) -> Result<Self> {
         let url = uri::first(options)?;
-        let http = HttpClient::new(&http_options(options)?)?;
+        let http = HttpClient::new(&options.http()?)?;
         if let Some(user) = &options.user {
             let password = options.password.clone().unwrap_or_default();
             http.set_authorization(Some(&Authorization::Basic { user: user.clone(), password }));
@@ -265,34 +265,6 @@ impl Road {
             _ => Err(Trouble::Http(reply)),
         }
     }
-}
-
-fn http_options(options: &Options) -> Result<HttpOptions> {
-    let proxy = match options.proxy.as_deref() {
-        None => Proxy::Environment,
-        Some(p) if p.eq_ignore_ascii_case("none") => Proxy::None,
-        Some(p) => Proxy::Explicit(
-            Url::parse(p).map_err(|e| Error::new(ErrorKind::InvalidArgument, "open session", "the proxy is not a URL").with_source(e))?,
-        ),
-    };
-    if let Some(other) = options.proxy_authentication.as_deref().filter(|a| !a.eq_ignore_ascii_case("basic")) {
-        let text = format!("proxy authentication {other:?} is not supported, Basic is");
-        return Err(
-            Error::new(ErrorKind::Unsupported, "open session", text).with_fact(fact::REMEDY, "Use a proxy that takes Basic or no sign-in.")
-        );
-    }
-    Ok(HttpOptions {
-        skip_ca_check: options.skip_ca_check,
-        skip_cn_check: options.skip_cn_check,
-        skip_revocation_check: options.skip_revocation_check,
-        ca_file: options.ca_file.as_ref().map(Into::into),
-        proxy,
-        proxy_user: options.proxy_user.clone(),
-        proxy_password: options.proxy_password.clone().unwrap_or_default(),
-        // The open as a whole has its own limit, and so has every request.
-        connect_timeout: options.open_timeout.max(HttpOptions::default().connect_timeout),
-        ..HttpOptions::default()
-    })
 }
 
 impl std::fmt::Debug for Road {

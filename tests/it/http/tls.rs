@@ -171,7 +171,7 @@ async fn a_handshake_that_does_not_go_on_is_no_connection() {
     let hasty = HttpOptions { connect_timeout: Duration::from_millis(300), ..straight() };
     refused(post(&client(&hasty), &silent.url).await, ErrorKind::Connect, "no answer", "no");
     let url = Url::parse(&silent.url).unwrap();
-    let outcome = client(&straight()).post(&url, Bytes::new(), Duration::from_millis(300)).await;
+    let outcome = client(&straight()).post(&url, "<envelope/>".into(), Duration::from_millis(300)).await;
     refused(outcome, ErrorKind::Connect, "no connection within 0.3 s", "no");
     let gone = Server::start_with("https", |stream, _| async move { drop(stream) }).await;
     refused(post(&client(&straight()), &gone.url).await, ErrorKind::Connect, "closed while it was being made", "no");
