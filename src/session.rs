@@ -80,7 +80,7 @@ struct Core {
     id: Uuid,
     options: Options,
     organization: Option<String>,
-    road: Arc<Road>,
+    road: Road,
     turns: Arc<Turns>,
     close: watch::Sender<bool>,
     /// Nothing of the session is left at the server, as far as it can be helped.
@@ -95,7 +95,7 @@ impl Session {
     /// where the options can lead nowhere.
     pub fn open(options: &Options) -> Result<Self> {
         let id = Uuid::new_v4();
-        let road = Arc::new(Road::new(id, options)?);
+        let road = Road::new(id, options)?;
         let core = Arc::new(Core {
             id,
             options: options.clone(),
@@ -137,7 +137,7 @@ impl Session {
     }
 
     async fn opened(&self) -> Result<()> {
-        let status = &self.core().road.status;
+        let status = &self.core().road.status();
         let mut state = status.watch();
         let _ = state.wait_for(|s| !matches!(s, State::BeforeOpen | State::Opening)).await;
         match status.state() {
@@ -169,12 +169,12 @@ impl Session {
 
     /// Texts for the user so far: one for each redirection.
     pub fn warnings(&self) -> &TextList {
-        &self.core().road.status.warnings
+        &self.core().road.status().warnings
     }
 
     /// The URI now talked to, and before it those that redirected: the last is the present one.
     pub fn uris(&self) -> &TextList {
-        &self.core().road.status.uris
+        &self.core().road.status().uris
     }
 
     /// The URI now talked to.
@@ -204,12 +204,12 @@ impl Session {
 
     /// APPLICATION_PRIVATE_DATA as one CLIXML document, once it came.
     pub fn private_data(&self) -> Option<&str> {
-        self.core().road.status.private_data.get().map(String::as_str)
+        self.core().road.status().private_data.get().map(String::as_str)
     }
 
     /// The state now.
     pub fn state(&self) -> State {
-        self.core().road.status.state()
+        self.core().road.status().state()
     }
 
     /// Whether a command runs now.
@@ -223,7 +223,7 @@ impl Session {
 
     /// After how long unused the server closes the session, once the server told it.
     pub fn idle_timeout(&self) -> Option<Duration> {
-        self.core().road.status.idle_timeout.get().copied()
+        self.core().road.status().idle_timeout.get().copied()
     }
 
     /// Exchanges the session key (MS-PSRP 2.2.2.3) unless it is there.
@@ -234,11 +234,11 @@ impl Session {
             return Ok(Wait::Ready(()));
         }
         core.must_be_open("exchange session key")?;
-        let road = Arc::clone(&core.road);
+        let road = core.road.clone();
         runtime::spawn(async move {
             // A key that was asked for and did not go out will never come: that session is of no use.
             if let Err(error) = road.request_key().await {
-                road.status.fail(error);
+                road.status().fail(error);
             }
         })?;
         let waited = runtime::wait(
@@ -246,7 +246,7 @@ impl Session {
                 tokio::select! {
                     biased;
                     _ = ready.wait_for(|r| *r) => Ok(()),
-                    error = core.road.status.over("exchange session key") => Err(error),
+                    error = core.road.status().over("exchange session key") => Err(error),
                 }
             },
             wait,
@@ -259,12 +259,12 @@ impl Session {
 
     /// Text as the content of an `<SS>` element. Needs the session key.
     pub fn protect(&self, text: &Secret<String>) -> Result<String> {
-        self.core().road.with_key(|key| key.protect(text))
+        self.core().road.protect(text)
     }
 
     /// The text of an `<SS>` element's content. Needs the session key.
     pub fn unprotect(&self, encrypted: &str) -> Result<Secret<String>> {
-        self.core().road.with_key(|key| key.unprotect(encrypted))?
+        self.core().road.unprotect(encrypted)
     }
 
     /// Begins to run a command; never waits for the network. `InvalidState` where the session is not open.
@@ -300,22 +300,22 @@ impl Session {
 impl Core {
     fn close(&self) {
         self.close.send_replace(true);
-        self.road.status.set(if *self.ended.borrow() { State::Closed } else { State::Closing });
+        self.road.status().set(if *self.ended.borrow() { State::Closed } else { State::Closing });
     }
 
     async fn wait_end(&self) {
         // The sender is `self`, so that this cannot fail.
         let _ = self.ended.subscribe().wait_for(|e| *e).await;
-        self.road.status.set(State::Closed);
+        self.road.status().set(State::Closed);
     }
 
     fn must_be_open(&self, context: &'static str) -> Result<()> {
-        match self.road.status.state() {
+        match self.road.status().state() {
             State::Opened => Ok(()),
             state => {
                 let text = format!("the session is {state:?}, and must be Opened");
                 let error = Error::new(ErrorKind::InvalidState, context, text);
-                Err(match self.road.status.failure() {
+                Err(match self.road.status().failure() {
                     Some(why) => error.with_source(why),
                     None => error,
                 })
@@ -326,7 +326,7 @@ impl Core {
     async fn turn_comes(&self, turn: &mut Turn, channel: &Channel) -> Result<()> {
         tokio::select! {
             biased;
-            error = self.road.status.over("invoke") => Err(error),
+            error = self.road.status().over("invoke") => Err(error),
             () = channel.stopped() => Err(Error::new(ErrorKind::Cancelled, "invoke", "the command was stopped before it was sent")),
             result = turn.come() => result,
         }
@@ -344,19 +344,19 @@ async fn live(core: Arc<Core>) {
         opened = road.open() => opened,
     };
     match opened {
-        Ok(reader) => {
-            road.status.set(State::Opened);
+        Ok(listener) => {
+            road.status().set(State::Opened);
             let lost = tokio::select! {
                 biased;
                 _ = close.wait_for(|c| *c) => None,
-                error = reader.run() => Some(error),
-                error = road.status.over("receive from session") => Some(error),
+                error = listener.run() => Some(error),
+                error = road.status().over("receive from session") => Some(error),
             };
             if let Some(error) = lost {
-                road.status.fail(error);
+                road.status().fail(error);
             }
         }
-        Err(error) => road.status.fail(error),
+        Err(error) => road.status().fail(error),
     }
     // What the server says to the Delete is of no consequence: it ends the shell by itself after a time without use.
     let _ = road.delete().await;

@@ -4,7 +4,9 @@ mod channel;
 mod command;
 pub mod http;
 mod options;
+mod reach;
 mod record;
+mod road;
 pub mod soap;
 mod status;
 mod text_list;
@@ -15,7 +17,7 @@ pub(crate) use channel::{Channel, Intake, Refusal, Reply, Taken, Turn, Turns, lo
 pub use command::{Command, Work};
 pub use options::Options;
 pub use record::{HostCallHead, Record, RecordKind};
+pub(crate) use road::Road;
 pub use status::State;
 pub(crate) use status::Status;
 pub use text_list::TextList;
-pub(crate) use wsman::Road;

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// Who may use whom, downward only. A module belongs to the longest name here that its path begins with; what stands below
 /// may be used by what stands above and names it. `error` and `secret` are for all.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("ffi", &["session", "clixml"]),
     ("session", &["transport", "clixml", "runtime"]),
     // The contract names its roads, and a road the contract it keeps.
     ("transport", &["transport::wsman", "transport::soap", "transport::http", "psrp", "clixml"]),
-    ("transport::wsman", &["transport", "transport::soap", "transport::http", "psrp", "clixml"]),
+    // Below the roads, which share it.
+    ("transport::reach", &["transport"]),
+    ("transport::wsman", &["transport", "transport::reach", "transport::soap", "transport::http", "psrp", "clixml"]),
     // Payloads are opaque to it.
     ("transport::soap", &["xml"]),
     ("transport::oauth", &["transport", "transport::http"]),
@@ -31,7 +33,10 @@ const LAYERS: [(&str, &[&str]); 15] = [
 /// What only some layers may name: the word, and where.
 const WORDS: [(&str, &[&str]); 3] = [
     ("reqwest", &["transport::http"]),
-    ("tokio", &["transport::http", "transport::wsman", "transport::channel", "transport::status", "session", "runtime", "sim"]),
+    (
+        "tokio",
+        &["transport::http", "transport::wsman", "transport::channel", "transport::road", "transport::status", "session", "runtime", "sim"],
+    ),
     ("unsafe", &["ffi", "secret"]),
 ];
 

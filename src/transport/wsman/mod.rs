@@ -7,6 +7,8 @@ mod open;
 mod receive;
 mod uri;
 
+pub(crate) use open::PoolReader;
+
 use super::http::{Authorization, HttpClient};
 use super::soap::{self, Request, RequestEnvelope, Response};
 use super::{Channel, Options, Status, lock};

@@ -1,0 +1,107 @@
+//! The roads, as a session sees them: one of them, chosen when it opens.
+
+use super::wsman;
+use super::{Channel, Intake, Options, Status, Work};
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use std::sync::Arc;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// The road of one session. Clones are the same road.
+#[derive(Debug, Clone)]
+pub(crate) enum Road {
+    /// WS-Management with MS-PSRP.
+    Wsman(Arc<wsman::Road>),
+}
+
+/// What an open session listens to until it is lost.
+pub(crate) enum Listener {
+    Wsman(Box<wsman::PoolReader>),
+}
+
+impl Road {
+    /// Nothing is sent yet. An error where the options can lead nowhere.
+    pub(crate) fn new(id: Uuid, options: &Options) -> Result<Self> {
+        Ok(Self::Wsman(Arc::new(wsman::Road::new(id, options)?)))
+    }
+
+    /// What is known of the session.
+    pub(crate) fn status(&self) -> &Status {
+        match self {
+            Self::Wsman(road) => &road.status,
+        }
+    }
+
+    /// The host of the first URI.
+    pub(crate) fn host(&self) -> &str {
+        match self {
+            Self::Wsman(road) => road.host(),
+        }
+    }
+
+    /// The organization asked for, by option or in the URI.
+    pub(crate) fn organization(&self) -> Option<String> {
+        match self {
+            Self::Wsman(road) => road.organization(),
+        }
+    }
+
+    /// Opens the session, within the open timeout. Where it fails, [`Road::delete`] is still to be called.
+    pub(crate) async fn open(&self) -> Result<Listener> {
+        match self {
+            Self::Wsman(road) => road.open().await.map(|reader| Listener::Wsman(Box::new(reader))),
+        }
+    }
+
+    /// Runs one command to its end and releases it: when this returns, the next can run.
+    pub(crate) async fn invoke(&self, work: Work, channel: &Arc<Channel>, intake: Intake) {
+        match self {
+            Self::Wsman(road) => road.invoke(work, channel, intake).await,
+        }
+    }
+
+    /// Takes away what the open may have left at the server.
+    pub(crate) async fn delete(&self) -> Result<()> {
+        match self {
+            Self::Wsman(road) => road.delete().await,
+        }
+    }
+
+    /// Whether the key for secure strings is there, and when it comes.
+    pub(crate) fn key_ready(&self) -> watch::Receiver<bool> {
+        match self {
+            Self::Wsman(road) => road.key_ready(),
+        }
+    }
+
+    /// Asks for the key for secure strings, unless it is there or on its way.
+    pub(crate) async fn request_key(&self) -> Result<()> {
+        match self {
+            Self::Wsman(road) => road.request_key().await,
+        }
+    }
+
+    /// Text as the content of an `<SS>` element. An error while the key is not there.
+    pub(crate) fn protect(&self, text: &Secret<String>) -> Result<String> {
+        match self {
+            Self::Wsman(road) => road.with_key(|key| key.protect(text)),
+        }
+    }
+
+    /// The text of an `<SS>` element's content. An error while the key is not there.
+    pub(crate) fn unprotect(&self, encrypted: &str) -> Result<Secret<String>> {
+        match self {
+            Self::Wsman(road) => road.with_key(|key| key.unprotect(encrypted))?,
+        }
+    }
+}
+
+impl Listener {
+    /// Waits until the session is lost, and tells why.
+    pub(crate) async fn run(self) -> Error {
+        match self {
+            Self::Wsman(reader) => reader.run().await,
+        }
+    }
+}
