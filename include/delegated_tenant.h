@@ -315,6 +315,11 @@ typedef int32_t dt_status;
 #define DT_STATUS_REDIRECTED 203
 
 /**
+ * The session is on another organization than the one asked for, or the server does not tell on which.
+ */
+#define DT_STATUS_WRONG_ORGANIZATION 204
+
+/**
  * No connection could be made.
  */
 #define DT_STATUS_CONNECT 300
@@ -453,6 +458,7 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `host_name` | name of the host, for the server |
  * | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
  * | `host_data` | CLIXML of the host's default data |
+ * | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
  *
  * **Ownership:** key and value are copied.
  *
@@ -607,6 +613,35 @@ const char *dt_session_uri(const dt_session *session);
  * **Returns:** NULL where none was asked for.
  */
 const char *dt_session_organization(const dt_session *session);
+
+/**
+ * The organization's own name, such as `fabrikam.onmicrosoft.com`, where the option `verify_organization` had the server
+ * name it.
+ *
+ * **Ownership:** borrowed from the session.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** NULL where it was not verified.
+ */
+const char *dt_session_verified_organization(const dt_session *session);
+
+/**
+ * Replaces a secret of an open session, from its next request on: `password`, where the token in it has been renewed.
+ * Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
+ *
+ * **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
+ * caller's own copy is the caller's business.
+ *
+ * **Threads:** any, also while a command runs.
+ *
+ * **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_ARGUMENT` for another key, or where the session has no user.
+ */
+dt_status dt_session_set_secret(const dt_session *session,
+                                const char *key,
+                                const uint8_t *value,
+                                size_t length,
+                                dt_error **error);
 
 /**
  * The name of the configuration, such as `Microsoft.Exchange`.

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     AccessDenied,
     /// The server knows no such tenant, host or endpoint.
     TenantNotFound,
+    /// The session is on another organization than the one asked for, or the server does not tell on which.
+    WrongOrganization,
     /// The server sends the caller elsewhere and the caller has not consented.
     Redirected,
     /// No connection could be made.
@@ -85,6 +87,7 @@ impl ErrorKind {
             Self::AccessDenied => 201,
             Self::TenantNotFound => 202,
             Self::Redirected => 203,
+            Self::WrongOrganization => 204,
             Self::Connect => 300,
             Self::Tls => 301,
             Self::Timeout => 302,
@@ -109,6 +112,7 @@ impl ErrorKind {
             Self::Authentication => "AuthenticationFailed",
             Self::AccessDenied => "DelegatedAccessDenied",
             Self::TenantNotFound => "TenantNotFound",
+            Self::WrongOrganization => "WrongOrganization",
             Self::Redirected => "RedirectRequired",
             Self::Connect => "ConnectionFailed",
             Self::Tls => "TlsFailed",
@@ -134,6 +138,7 @@ impl ErrorKind {
             Self::Authentication => "AuthenticationError",
             Self::AccessDenied => "PermissionDenied",
             Self::TenantNotFound => "ObjectNotFound",
+            Self::WrongOrganization => "SecurityError",
             Self::Redirected => "OpenError",
             Self::Connect => "ConnectionError",
             Self::Tls => "SecurityError",
@@ -159,6 +164,7 @@ impl ErrorKind {
             Self::Authentication => Retry::NewCredential,
             Self::AccessDenied => Retry::No,
             Self::TenantNotFound => Retry::No,
+            Self::WrongOrganization => Retry::No,
             Self::Redirected => Retry::WithConsent,
             Self::Connect => Retry::Yes,
             Self::Tls => Retry::No,
@@ -176,7 +182,7 @@ impl ErrorKind {
     }
 
     /// Every kind, in the order of the status numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidArgument,
         Self::InvalidState,
         Self::Unsupported,
@@ -184,6 +190,7 @@ impl ErrorKind {
         Self::AccessDenied,
         Self::TenantNotFound,
         Self::Redirected,
+        Self::WrongOrganization,
         Self::Connect,
         Self::Tls,
         Self::Timeout,

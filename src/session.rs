@@ -1,15 +1,16 @@
 //! One tenant: connect, invoke, disconnect; deadlines, cancellation, the session budget.
 
 mod invocation;
+mod organization;
 
 pub use crate::transport::{COLLECTED_BYTES, Command, HostCallHead, Options, Record, RecordKind, State, TextList};
 pub use invocation::{Invocation, Next};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, fact};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::transport::{Channel, Road, Turn, Turns, lock};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -80,6 +81,8 @@ struct Core {
     id: Uuid,
     options: Options,
     organization: Option<String>,
+    /// The name of the organization, once the server has named it as the one asked for.
+    verified: OnceLock<String>,
     road: Road,
     turns: Arc<Turns>,
     close: watch::Sender<bool>,
@@ -95,11 +98,19 @@ impl Session {
     /// where the options can lead nowhere.
     pub fn open(options: &Options) -> Result<Self> {
         let id = Uuid::new_v4();
-        let road = Road::new(id, options)?;
+        let of_options = |error| of_tenant(error, options.organization.as_deref());
+        let road = Road::new(id, options).map_err(of_options)?;
+        let organization = road.organization();
+        if options.verify_organization && organization.is_none() {
+            let text = "no organization is asked for, so that there is none to verify";
+            return Err(Error::new(ErrorKind::InvalidArgument, "open session", text)
+                .with_fact(fact::REMEDY, "Name the organization, or leave its verification out."));
+        }
         let core = Arc::new(Core {
             id,
             options: options.clone(),
-            organization: road.organization(),
+            organization,
+            verified: OnceLock::new(),
             road,
             turns: Turns::new(),
             close: watch::Sender::new(false),
@@ -142,7 +153,7 @@ impl Session {
         let _ = state.wait_for(|s| !matches!(s, State::BeforeOpen | State::Opening)).await;
         match status.state() {
             State::Opened => Ok(()),
-            _ => Err(status.failure().unwrap_or_else(|| status.why("open session"))),
+            _ => Err(self.core().named(status.failure().unwrap_or_else(|| status.why("open session")))),
         }
     }
 
@@ -195,6 +206,16 @@ impl Session {
     /// The delegated organization, if one was asked for.
     pub fn organization(&self) -> Option<&str> {
         self.core().organization.as_deref()
+    }
+
+    /// The organization's own name, where the option `verify_organization` had the server name it.
+    pub fn verified_organization(&self) -> Option<&str> {
+        self.core().verified.get().map(String::as_str)
+    }
+
+    /// Replaces a secret of the open session, from its next request on: `password`, as where a token has been renewed.
+    pub fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
+        self.core().road.set_secret(key, value)
     }
 
     /// The configuration's name without its prefix.
@@ -309,12 +330,31 @@ impl Core {
         self.road.status().set(State::Closed);
     }
 
+    /// Opens the session for its commands, after a look at where it is.
+    async fn begin(&self) -> Result<()> {
+        if self.options.verify_organization {
+            let limit = self.options.open_timeout;
+            let verified = tokio::time::timeout(limit, self.verify()).await.unwrap_or_else(|_| {
+                let text = format!("the server did not tell its organization within {} ms", limit.as_millis());
+                Err(Error::new(ErrorKind::Timeout, "verify organization", text).with_fact(fact::HOST, self.road.host()))
+            });
+            let _ = self.verified.set(verified?);
+        }
+        self.road.status().set(State::Opened);
+        Ok(())
+    }
+
+    /// The same error with the organization in it.
+    fn named(&self, error: Error) -> Error {
+        of_tenant(error, self.organization.as_deref())
+    }
+
     fn must_be_open(&self, context: &'static str) -> Result<()> {
         match self.road.status().state() {
             State::Opened => Ok(()),
             state => {
                 let text = format!("the session is {state:?}, and must be Opened");
-                let error = Error::new(ErrorKind::InvalidState, context, text);
+                let error = self.named(Error::new(ErrorKind::InvalidState, context, text));
                 Err(match self.road.status().failure() {
                     Some(why) => error.with_source(why),
                     None => error,
@@ -333,6 +373,13 @@ impl Core {
     }
 }
 
+fn of_tenant(error: Error, organization: Option<&str>) -> Error {
+    match organization {
+        Some(organization) => error.with_fact(fact::TENANT, organization),
+        None => error,
+    }
+}
+
 /// A session's life, from the first byte sent until nothing of it is left at the server.
 async fn live(core: Arc<Core>) {
     let road = &core.road;
@@ -345,12 +392,12 @@ async fn live(core: Arc<Core>) {
     };
     match opened {
         Ok(listener) => {
-            road.status().set(State::Opened);
             let lost = tokio::select! {
                 biased;
                 _ = close.wait_for(|c| *c) => None,
                 error = listener.run() => Some(error),
                 error = road.status().over("receive from session") => Some(error),
+                Err(error) = core.begin() => Some(error),
             };
             if let Some(error) = lost {
                 road.status().fail(error);

@@ -28,6 +28,8 @@ pub const DT_STATUS_ACCESS_DENIED: dt_status = 201;
 pub const DT_STATUS_TENANT_NOT_FOUND: dt_status = 202;
 /// The server sends the caller elsewhere, and the caller has not consented.
 pub const DT_STATUS_REDIRECTED: dt_status = 203;
+/// The session is on another organization than the one asked for, or the server does not tell on which.
+pub const DT_STATUS_WRONG_ORGANIZATION: dt_status = 204;
 /// No connection could be made.
 pub const DT_STATUS_CONNECT: dt_status = 300;
 /// The connection cannot be trusted: certificate, name or protocol.
@@ -116,6 +118,7 @@ mod tests {
             DT_STATUS_ACCESS_DENIED,
             DT_STATUS_TENANT_NOT_FOUND,
             DT_STATUS_REDIRECTED,
+            DT_STATUS_WRONG_ORGANIZATION,
             DT_STATUS_CONNECT,
             DT_STATUS_TLS,
             DT_STATUS_TIMEOUT,

@@ -62,6 +62,7 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 /// | `host_name` | name of the host, for the server |
 /// | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
 /// | `host_data` | CLIXML of the host's default data |
+/// | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
 ///
 /// **Ownership:** key and value are copied.
 ///

@@ -17,6 +17,7 @@ pub(super) struct SessionContent {
     id: OnceLock<CString>,
     computer_name: OnceLock<CString>,
     organization: OnceLock<CString>,
+    verified_organization: OnceLock<CString>,
     configuration_name: OnceLock<CString>,
     private_data: OnceLock<CString>,
 }
@@ -28,6 +29,7 @@ impl From<Session> for SessionContent {
             id: OnceLock::new(),
             computer_name: OnceLock::new(),
             organization: OnceLock::new(),
+            verified_organization: OnceLock::new(),
             configuration_name: OnceLock::new(),
             private_data: OnceLock::new(),
         }
@@ -206,6 +208,48 @@ pub unsafe extern "C" fn dt_session_organization(session: *const dt_session) -> 
     guard(Or(ptr::null()), || {
         let content = unsafe { borrow(session)? };
         Ok(content.session.organization().map_or(ptr::null(), |text| kept(&content.organization, text)))
+    })
+}
+
+/// The organization's own name, such as `fabrikam.onmicrosoft.com`, where the option `verify_organization` had the server
+/// name it.
+///
+/// **Ownership:** borrowed from the session.
+///
+/// **Threads:** any.
+///
+/// **Returns:** NULL where it was not verified.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_session_verified_organization(session: *const dt_session) -> *const c_char {
+    guard(Or(ptr::null()), || {
+        let content = unsafe { borrow(session)? };
+        Ok(content.session.verified_organization().map_or(ptr::null(), |text| kept(&content.verified_organization, text)))
+    })
+}
+
+/// Replaces a secret of an open session, from its next request on: `password`, where the token in it has been renewed.
+/// Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
+///
+/// **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
+/// caller's own copy is the caller's business.
+///
+/// **Threads:** any, also while a command runs.
+///
+/// **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_ARGUMENT` for another key, or where the session has no user.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_session_set_secret(
+    session: *const dt_session,
+    key: *const c_char,
+    value: *const u8,
+    length: usize,
+    error: *mut *mut dt_error,
+) -> dt_status {
+    guard(error, || {
+        let content = unsafe { borrow(session)? };
+        let key = unsafe { string("key", key)? };
+        let value = Secret::new(unsafe { counted_string("value", value, length)? }.to_owned());
+        content.session.set_secret(key, value)?;
+        Ok(DT_STATUS_OK)
     })
 }
 

@@ -29,12 +29,12 @@ pub struct Invocation {
     batch: Mutex<VecDeque<Record>>,
     takes_input: bool,
     /// The session stays open as long as a command of it is held.
-    _session: Session,
+    session: Session,
 }
 
 impl Invocation {
     pub(super) fn new(session: Session, channel: Arc<Channel>, takes_input: bool) -> Self {
-        Self { channel, batch: Mutex::default(), takes_input, _session: session }
+        Self { channel, batch: Mutex::default(), takes_input, session }
     }
 
     /// The next record, in the order the server sent them. An error is given once, and then the end: `CommandFailed` with
@@ -48,7 +48,7 @@ impl Invocation {
             match runtime::wait(self.channel.take(), wait) {
                 None => return Ok(Next::Pending),
                 Some(Taken::Batch(batch)) => lock(&self.batch).extend(batch),
-                Some(Taken::Failed(error)) => return Err(error),
+                Some(Taken::Failed(error)) => return Err(self.session.core().named(error)),
                 Some(Taken::End) => return Ok(Next::End),
             }
         }

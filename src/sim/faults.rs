@@ -42,6 +42,8 @@ pub enum FaultKind {
     BrokenPool,
     /// The credential is refused from now on, and its shells are closed.
     TokenExpiry,
+    /// The shell opens in the account's own organization, whichever was asked for.
+    OwnTenant,
 }
 
 /// Every kind by name, with what it does, for help texts.
@@ -61,6 +63,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("400 401 403 404 440 503", "this HTTP status with an HTML page"),
     ("shell-gone", "the shell is gone"),
     ("broken-pool", "the runspace pool breaks"),
+    ("own-tenant", "a Create opens its shell in the account's own organization, whichever was asked for"),
     ("token-expiry", "the credential is refused from now on and its shells are closed"),
 ];
 
@@ -156,6 +159,7 @@ impl FromStr for Fault {
             "shell-gone" => FaultKind::ShellGone,
             "broken-pool" => FaultKind::BrokenPool,
             "token-expiry" => FaultKind::TokenExpiry,
+            "own-tenant" => FaultKind::OwnTenant,
             _ => match name.parse() {
                 Ok(status @ (400 | 401 | 403 | 404 | 429 | 440 | 500 | 503)) => FaultKind::Status(status),
                 _ => {

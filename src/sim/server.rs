@@ -211,7 +211,7 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
     };
     let operation = operation_of(&envelope.body);
     service.count(operation);
-    let mut broken = false;
+    let (mut broken, mut strayed) = (false, false);
     match service.faults.fire(operation, Phase::Request) {
         Some(FaultKind::Delay(time)) => tokio::time::sleep(time).await,
         Some(FaultKind::HangUp) => return Err(io::ErrorKind::ConnectionReset.into()),
@@ -221,6 +221,7 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
             service.refuse(&authorization, &account.name);
             return Ok(page(401));
         }
+        Some(FaultKind::OwnTenant) => strayed = true,
         Some(FaultKind::ShellGone) => {
             if let Some(shell) = envelope.shell_id.as_deref().and_then(|id| service.find(id).ok()) {
                 service.expire(&shell);
@@ -239,7 +240,7 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
     let sent = parts.headers.get_all(header::COOKIE).iter().filter_map(|c| c.to_str().ok());
     let has_cookie = sent.flat_map(|c| c.split(';')).any(|c| c.trim() == cookie);
     let mut outcome = if operation == Operation::Create {
-        create(service, &envelope, &account, &query, broken)
+        create(service, &envelope, &account, if strayed { "" } else { &query }, broken)
     } else if service.options.cookie && !has_cookie {
         // Without its cookie a request reaches another server, which has never heard of the shell.
         Err(no_such_shell(envelope.shell_id.as_deref().unwrap_or_default()))

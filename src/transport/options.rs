@@ -41,6 +41,7 @@ pub struct Options {
     pub(crate) host_name: Option<String>,
     pub(crate) interactive: bool,
     pub(crate) host_data: Option<Value>,
+    pub(crate) verify_organization: bool,
 }
 
 /// The configuration that Exchange answers under.
@@ -81,6 +82,7 @@ impl Default for Options {
             host_name: None,
             interactive: false,
             host_data: None,
+            verify_organization: false,
         }
     }
 }
@@ -164,6 +166,7 @@ impl Options {
     /// | `application_arguments`, `host_data` | CLIXML |
     /// | `host_name` | the host's name, for the server |
     /// | `interactive` | the host can be asked |
+    /// | `verify_organization` | the session opens only where the server names the organization asked for as its own |
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         if value.contains('\0') {
             return Err(unusable(CONTEXT, key, "holds a NUL"));
@@ -234,6 +237,7 @@ impl Options {
             }
             "host_name" => self.host_name = filled(value),
             "interactive" => self.interactive = truth()?,
+            "verify_organization" => self.verify_organization = truth()?,
             "host_data" => self.host_data = if value.is_empty() { None } else { Some(one_value(key, value)?) },
             "password" | "proxy_password" => return Err(unusable(CONTEXT, key, "a secret has its own setter")),
             _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown key {key:?}"))),

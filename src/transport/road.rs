@@ -68,6 +68,13 @@ impl Road {
         }
     }
 
+    /// Replaces a secret, from the next request on.
+    pub(crate) fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
+        match self {
+            Self::Wsman(road) => road.set_secret(key, value),
+        }
+    }
+
     /// Whether the key for secure strings is there, and when it comes.
     pub(crate) fn key_ready(&self) -> watch::Receiver<bool> {
         match self {

@@ -198,3 +198,88 @@ fn an_expired_token_ends_the_session() {
     session.disconnect(LONG).unwrap();
     until_empty(&tenant);
 }
+
+#[test]
+fn a_session_is_verified_by_any_name_of_its_organization() {
+    let tenant = tenant(|b| b);
+    for asked in ["fabrikam.com", "FABRIKAM.onmicrosoft.com"] {
+        let session = connect(&tenant, &[("organization", asked), ("verify_organization", "true")]).unwrap();
+        assert_eq!(session.verified_organization(), Some("fabrikam.onmicrosoft.com"));
+        assert_eq!((session.state(), session.availability()), (State::Opened, Availability::Available));
+        let (records, error) = collect(&session.invoke(&command("Get-Mailbox", &[("ResultSize", 1.into())])).unwrap());
+        assert!(error.is_none() && outputs(&records).len() == 1, "the question was answered and released: {error:?}");
+        assert_eq!(session.disconnect(LONG).unwrap(), Wait::Ready(()));
+    }
+    assert_eq!(connect(&tenant, &[("organization", "fabrikam.com")]).unwrap().verified_organization(), None);
+    until_empty(&tenant);
+}
+
+#[test]
+fn a_session_in_the_wrong_organization_does_not_open() {
+    let tenant = tenant(|b| b);
+    tenant.arm("own-tenant@create".parse::<Fault>().unwrap());
+    let error = connect(&tenant, &[("organization", "fabrikam.com"), ("verify_organization", "true")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongOrganization, "{error:?}");
+    assert!(error.to_string().contains("partner.onmicrosoft.com, not in fabrikam.com"), "{error}");
+    assert_eq!((error.fact(fact::TENANT), error.fact(fact::HOST)), (Some("fabrikam.com"), Some("127.0.0.1")));
+    until_empty(&tenant);
+
+    // Without the question nobody notices.
+    tenant.arm("own-tenant@create".parse::<Fault>().unwrap());
+    let session = connect(&tenant, &[("organization", "fabrikam.com")]).unwrap();
+    let (records, _) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+    assert_eq!(outputs(&records)[0].property("Name").unwrap().as_str(), Some("partner.onmicrosoft.com"));
+}
+
+#[test]
+fn a_server_that_cannot_say_where_it_is_is_refused() {
+    let tenant = tenant(|b| b.hide("Get-OrganizationConfig").hide("Get-AcceptedDomain"));
+    let error = connect(&tenant, &[("organization", "fabrikam.com"), ("verify_organization", "true")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongOrganization, "{error:?}");
+    assert!(error.fact(fact::REMEDY).unwrap().contains("Get-AcceptedDomain"));
+    until_empty(&tenant);
+    let error = connect(&tenant, &[("verify_organization", "true")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error:?}");
+}
+
+#[test]
+fn an_open_that_waits_for_the_organization_can_be_given_up() {
+    let tenant = tenant(|b| b.fault("stall@receive".parse().unwrap()));
+    let more =
+        [("organization", "fabrikam.com"), ("verify_organization", "true"), ("open_timeout_ms", "500"), ("cancel_timeout_ms", "1000")];
+    assert_eq!(connect(&tenant, &more).unwrap_err().kind(), ErrorKind::Timeout);
+    until_empty(&tenant);
+}
+
+#[test]
+fn every_error_names_the_tenant() {
+    let tenant = tenant(|b| b);
+    let session = connect(&tenant, &[("organization", "fabrikam.com")]).unwrap();
+    let (_, error) = collect(&session.invoke(&command("No-SuchCmdlet", &[])).unwrap());
+    assert_eq!(error.unwrap().fact(fact::TENANT), Some("fabrikam.com"));
+    session.disconnect(LONG).unwrap();
+    assert_eq!(session.invoke(&command("Get-Mailbox", &[])).unwrap_err().fact(fact::TENANT), Some("fabrikam.com"));
+    let error = Session::connect(&options(&tenant, &[("uri", "http://u:p@h/"), ("organization", "fabrikam.com")]), None).unwrap_err();
+    assert_eq!(error.fact(fact::TENANT), Some("fabrikam.com"));
+}
+
+#[test]
+fn a_renewed_password_is_used_from_the_next_request_on() {
+    let tenant = tenant(|b| b.token("old").token("new"));
+    let uri = format!("{}?BasicAuthToOAuthConversion=true", tenant.uri());
+    let mut o = options(&tenant, &[("uri", &uri)]);
+    o.set_secret("password", Secret::new("Bearer old".into())).unwrap();
+    let session = Session::connect(&o, None).unwrap();
+    // A Receive of the pool is on its way with the old one; the tenant refuses it only where it is sent again.
+    session.set_secret("password", Secret::new("Bearer new".into())).unwrap();
+    let (_, error) = collect(&session.invoke(&command("Get-Mailbox", &[])).unwrap());
+    assert!(error.is_none(), "{error:?}");
+    session.set_secret("password", Secret::new("Bearer false".into())).unwrap();
+    let (_, error) = collect(&session.invoke(&command("Get-Mailbox", &[])).unwrap());
+    assert_eq!(error.unwrap().kind(), ErrorKind::Authentication);
+    assert_eq!(session.state(), State::Opened, "nothing was sent that could have been lost");
+    session.set_secret("password", Secret::new("Bearer new".into())).unwrap();
+    assert!(session.set_secret("colour", Secret::new("red".into())).is_err());
+    session.disconnect(LONG).unwrap();
+    until_empty(&tenant);
+}

@@ -222,7 +222,8 @@ impl Run<'_> {
     /// Gives the command's resources back. A server that refuses that for a command of ours that it has not ended keeps
     /// the runspace busy for ever: the session is lost then.
     async fn release(&self, own_end: bool) {
-        if self.road.status.state() != State::Opened {
+        // While it opens, its organization is asked for.
+        if !matches!(self.road.status.state(), State::Opening | State::Opened) {
             return;
         }
         let Err(trouble) = self.signal(SignalCode::Terminate).await else { return };

@@ -14,6 +14,7 @@ use super::soap::{self, Request, RequestEnvelope, Response};
 use super::{Channel, Options, Status, lock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::psrp::{ClientPool, HostInfo, KeyExchange, PoolConfig};
+use crate::secret::Secret;
 use bytes::Bytes;
 use faults::{Phase, Trouble};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -127,6 +128,18 @@ impl Road {
     /// The organization asked for, by option or in the URI.
     pub(crate) fn organization(&self) -> Option<String> {
         self.options.organization.clone().or_else(|| uri::delegated_organization(&lock(&self.target).url))
+    }
+
+    /// Replaces a secret, from the next request on.
+    pub(crate) fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
+        let unusable = |why: String| Error::new(ErrorKind::InvalidArgument, "replace secret", why);
+        let user = match (key, &self.options.user) {
+            ("password", Some(user)) => user.clone(),
+            ("password", None) => return Err(unusable("the session was opened without a user".into())),
+            _ => return Err(unusable(format!("unknown secret key {key:?}, or not one of this session's road"))),
+        };
+        self.http.set_authorization(Some(&Authorization::Basic { user, password: value }));
+        Ok(())
     }
 
     /// The session key, unless it is there or on its way: sends PUBLIC_KEY.
