@@ -270,6 +270,13 @@ impl Error {
         self
     }
 
+    /// The same with other advice.
+    #[must_use]
+    pub fn with_remedy(mut self, text: impl Into<String>) -> Self {
+        self.0.facts.retain(|(name, _)| *name != fact::REMEDY);
+        self.with_fact(fact::REMEDY, text.into())
+    }
+
     /// The same with the remote ErrorRecord, as one CLIXML document.
     #[must_use]
     pub fn with_record(mut self, clixml: String) -> Self {

@@ -9,6 +9,7 @@
 //!   wsman        WS-Management: runs psrp over soap over http
 //!   soap         envelopes and faults, text <-> types, both directions; opaque payloads
 //!   http         the only file that names reqwest
+//! ledger         which shells the processes of this user have open; files and locks, no network
 //! psrp           MS-PSRP without I/O, both ends: fragments, messages, pool, pipelines, session key
 //! clixml         CLIXML <-> Value, without I/O
 //! xml            the only XML reading and writing
@@ -27,6 +28,7 @@
 pub mod clixml;
 pub mod error;
 mod ffi;
+mod ledger;
 pub mod psrp;
 mod runtime;
 pub mod secret;

@@ -1,5 +1,6 @@
 //! One tenant: connect, invoke, disconnect; deadlines, cancellation, the session budget.
 
+mod budget;
 mod invocation;
 mod organization;
 
@@ -85,6 +86,8 @@ struct Core {
     verified: OnceLock<String>,
     road: Road,
     turns: Arc<Turns>,
+    /// For what it waits before it opens.
+    waiting: Mutex<Option<String>>,
     close: watch::Sender<bool>,
     /// Nothing of the session is left at the server, as far as it can be helped.
     ended: watch::Sender<bool>,
@@ -113,6 +116,7 @@ impl Session {
             verified: OnceLock::new(),
             road,
             turns: Turns::new(),
+            waiting: Mutex::default(),
             close: watch::Sender::new(false),
             ended: watch::Sender::new(false),
         });
@@ -168,6 +172,11 @@ impl Session {
             Some(result) => result.map(Wait::Ready),
             None => Ok(Wait::Pending),
         }
+    }
+
+    /// While it waits for another session of its account to end: who has them, for people. None where it does not wait.
+    pub fn waiting(&self) -> Option<String> {
+        lock(&self.core().waiting).clone()
     }
 
     /// Closes the session, stopping what runs, also where it is opening, busy or broken. What the server says to that is
@@ -388,7 +397,7 @@ async fn live(core: Arc<Core>) {
     let opened = tokio::select! {
         biased;
         _ = close.wait_for(|c| *c) => Err(closing()),
-        opened = road.open() => opened,
+        opened = core.open_in_turn() => opened,
     };
     match opened {
         Ok(listener) => {
@@ -407,6 +416,7 @@ async fn live(core: Arc<Core>) {
     }
     // What the server says to the Delete is of no consequence: it ends the shell by itself after a time without use.
     let _ = road.delete().await;
+    budget::tell();
     core.ended.send_replace(true);
 }
 

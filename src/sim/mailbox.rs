@@ -2,8 +2,8 @@
 //! building and writing ten thousand value trees would make the simulator the slow end of every measurement.
 
 use super::organization::{Organization, Person, mix};
-use super::records::{DOMAIN_CONTROLLER, date_time, typed};
-use crate::clixml::{self, Content, Object, Property, Value, type_names};
+use super::records::{DOMAIN_CONTROLLER, typed};
+use crate::clixml::{self, Content, Object, Property, Value, date_time, type_names};
 use uuid::Uuid;
 
 /// The kinds of mailboxes.

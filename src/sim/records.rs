@@ -1,6 +1,6 @@
 //! Records as a server sends them: errors with Exchange's ids, warnings and the rest (MS-PSRP 2.2.2.20 to 2.2.2.26).
 
-use crate::clixml::{Content, Object, Property, Value, type_names};
+use crate::clixml::{Content, Object, Property, Value, civil, date_time, type_names};
 use uuid::Uuid;
 
 /// ErrorCategory, as far as this server uses it.
@@ -323,38 +323,13 @@ pub fn now() -> String {
     date_time(seconds_now()) + "Z"
 }
 
-/// Seconds since 1970 in round-trip form, without a suffix.
-pub fn date_time(seconds: u64) -> String {
-    let (y, mo, d, h, mi, s) = civil(seconds);
-    format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}")
-}
-
 fn seconds_now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
-}
-
-/// The civil date and time of seconds since 1970 (Hinnant's algorithm for the proleptic Gregorian calendar).
-fn civil(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
-    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year + era * 400 + u64::from(month <= 2), month, day, rest / 3600, rest / 60 % 60, rest % 60)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_are_civil() {
-        assert_eq!(date_time(0), "1970-01-01T00:00:00");
-        assert_eq!(date_time(951_782_400), "2000-02-29T00:00:00");
-        assert_eq!(date_time(1_537_385_914), "2018-09-19T19:38:34");
-    }
 
     #[test]
     fn an_exchange_id_names_the_server_and_the_class() {

@@ -17,7 +17,7 @@ pub(crate) use channel::{Channel, Intake, Refusal, Reply, Taken, Turn, Turns, lo
 pub use command::{Command, Work};
 pub use options::Options;
 pub use record::{HostCallHead, Record, RecordKind};
-pub(crate) use road::Road;
+pub(crate) use road::{Listener, Road};
 pub use status::State;
 pub(crate) use status::Status;
 pub use text_list::TextList;

@@ -42,6 +42,10 @@ pub struct Options {
     pub(crate) interactive: bool,
     pub(crate) host_data: Option<Value>,
     pub(crate) verify_organization: bool,
+    pub(crate) ledger: Option<String>,
+    /// None does not wait.
+    pub(crate) wait_for_session: Option<Duration>,
+    pub(crate) session_budget: usize,
 }
 
 /// The configuration that Exchange answers under.
@@ -83,6 +87,9 @@ impl Default for Options {
             interactive: false,
             host_data: None,
             verify_organization: false,
+            ledger: None,
+            wait_for_session: None,
+            session_budget: 3,
         }
     }
 }
@@ -167,6 +174,9 @@ impl Options {
     /// | `host_name` | the host's name, for the server |
     /// | `interactive` | the host can be asked |
     /// | `verify_organization` | the session opens only where the server names the organization asked for as its own |
+    /// | `ledger` | the folder of the session ledger, or `none`; absent, `DT_LEDGER` and then the user's own place |
+    /// | `wait_for_session_ms` | how long to wait where the account has all its sessions open; absent or 0, not at all |
+    /// | `session_budget` | the sessions an account may have at a time, 3: at so many, one that waits does not even try |
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         if value.contains('\0') {
             return Err(unusable(CONTEXT, key, "holds a NUL"));
@@ -239,6 +249,14 @@ impl Options {
             "interactive" => self.interactive = truth()?,
             "verify_organization" => self.verify_organization = truth()?,
             "host_data" => self.host_data = if value.is_empty() { None } else { Some(one_value(key, value)?) },
+            "ledger" => self.ledger = filled(value),
+            "wait_for_session_ms" => {
+                self.wait_for_session = if matches!(value, "" | "0") { None } else { Some(milliseconds(key, value)?) };
+            }
+            "session_budget" => {
+                let n = value.parse::<usize>().ok().filter(|n| *n > 0);
+                self.session_budget = n.ok_or_else(|| unusable(CONTEXT, key, "not a positive number of sessions"))?;
+            }
             "password" | "proxy_password" => return Err(unusable(CONTEXT, key, "a secret has its own setter")),
             _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown key {key:?}"))),
         }

@@ -3,6 +3,7 @@
 use super::wsman;
 use super::{Channel, Intake, Options, Status, Work};
 use crate::error::{Error, Result};
+use crate::ledger::{Account, Ledger};
 use crate::secret::Secret;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -47,7 +48,29 @@ impl Road {
         }
     }
 
-    /// Opens the session, within the open timeout. Where it fails, [`Road::delete`] is still to be called.
+    /// The ledger, and whose sessions this one counts with there; None where the server knows no sessions.
+    pub(crate) fn account(&self) -> Option<(&Arc<Ledger>, &Account)> {
+        match self {
+            Self::Wsman(road) => Some(road.account()),
+        }
+    }
+
+    /// Enters the session in the ledger.
+    pub(crate) async fn enter(&self) {
+        match self {
+            Self::Wsman(road) => road.enter().await,
+        }
+    }
+
+    /// Whether the shell of this id, as the ledger has it, is this session's.
+    pub(crate) fn is(&self, shell: &str) -> bool {
+        match self {
+            Self::Wsman(road) => road.is(shell),
+        }
+    }
+
+    /// Opens the session, within the open timeout. Where it fails, [`Road::delete`] is still to be called, after which it can
+    /// be opened again.
     pub(crate) async fn open(&self) -> Result<Listener> {
         match self {
             Self::Wsman(road) => road.open().await.map(|reader| Listener::Wsman(Box::new(reader))),

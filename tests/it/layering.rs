@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// Who may use whom, downward only. A module belongs to the longest name here that its path begins with; what stands below
 /// may be used by what stands above and names it. `error` and `secret` are for all.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("ffi", &["session", "clixml"]),
-    ("session", &["transport", "clixml", "runtime"]),
+    ("session", &["transport", "ledger", "clixml", "runtime"]),
     // The contract names its roads, and a road the contract it keeps.
-    ("transport", &["transport::wsman", "transport::soap", "transport::http", "psrp", "clixml"]),
+    ("transport", &["transport::wsman", "transport::soap", "transport::http", "ledger", "psrp", "clixml"]),
     // Below the roads, which share it.
     ("transport::reach", &["transport"]),
-    ("transport::wsman", &["transport", "transport::reach", "transport::soap", "transport::http", "psrp", "clixml"]),
+    ("transport::wsman", &["transport", "transport::reach", "transport::soap", "transport::http", "ledger", "psrp", "clixml"]),
     // Payloads are opaque to it.
     ("transport::soap", &["xml"]),
     ("transport::oauth", &["transport", "transport::http"]),
@@ -23,11 +23,12 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("psrp", &["clixml"]),
     ("clixml", &["xml"]),
     ("xml", &[]),
+    ("ledger", &[]),
     ("runtime", &[]),
     ("error", &[]),
     ("secret", &[]),
     // The map: it names all and is used by none.
-    ("", &["ffi", "session", "transport", "sim", "psrp", "clixml", "xml", "runtime", "error", "secret"]),
+    ("", &["ffi", "session", "transport", "sim", "ledger", "psrp", "clixml", "xml", "runtime", "error", "secret"]),
 ];
 
 /// What only some layers may name: the word, and where.

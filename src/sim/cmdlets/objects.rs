@@ -2,8 +2,8 @@
 
 use super::super::mailbox::{addresses, chain, grouped, multi_valued, recipient_type_details};
 use super::super::organization::{Organization, Person, mix};
-use super::super::records::{DOMAIN_CONTROLLER, date_time, typed};
-use crate::clixml::{Object, Property, Value};
+use super::super::records::{DOMAIN_CONTROLLER, typed};
+use crate::clixml::{Object, Property, Value, date_time};
 
 fn directory_object(types: &[&str], name: &str, properties: Vec<Property>) -> Value {
     Value::from(Object { type_names: Some(chain(types)), to_string: Some(name.into()), adapted: Some(properties), ..Object::new() })

@@ -5,6 +5,7 @@ mod host;
 mod invoke;
 mod open;
 mod receive;
+mod reclaim;
 mod uri;
 
 pub(crate) use open::PoolReader;
@@ -13,6 +14,7 @@ use super::http::{Authorization, HttpClient};
 use super::soap::{self, Request, RequestEnvelope, Response};
 use super::{Channel, Options, Status, lock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::{self, Account, Entry, Ledger};
 use crate::psrp::{ClientPool, HostInfo, KeyExchange, PoolConfig};
 use crate::secret::Secret;
 use bytes::Bytes;
@@ -31,6 +33,9 @@ const LARGE_ENVELOPE: usize = 512_000;
 /// Bytes of an envelope that are not payload: far more than the longest header of ours.
 const ENVELOPE_OVERHEAD: usize = 4096;
 
+/// How long a session waits for the ledger's files before it goes on without.
+const LEDGER_LIMIT: Duration = Duration::from_secs(2);
+
 /// What fits an envelope once it stands there in base64.
 const fn payload(envelope: usize) -> usize {
     (envelope - ENVELOPE_OVERHEAD) / 4 * 3
@@ -38,6 +43,7 @@ const fn payload(envelope: usize) -> usize {
 
 /// The road to one shell.
 pub(crate) struct Road {
+    id: Uuid,
     options: Options,
     http: HttpClient,
     target: Mutex<Target>,
@@ -53,6 +59,10 @@ pub(crate) struct Road {
     creating: Arc<AsyncMutex<()>>,
     /// A Create went out that may have left a shell.
     may_exist: AtomicBool,
+    ledger: Arc<Ledger>,
+    account: Account,
+    /// When the session was begun, for the ledger.
+    begun: u64,
     /// The command that runs now, for the pool's host calls.
     running: Mutex<Option<Arc<Channel>>>,
     pub(crate) status: Status,
@@ -79,27 +89,8 @@ impl Road {
     /// Nothing is sent yet. An error where the options can lead nowhere.
     pub(crate) fn new(id: Uuid, options: &Options) -> Result<Self> {
         let url = uri::first(options)?;
-        let http = HttpClient::new(&options.http()?)?;
-        if let Some(user) = &options.user {
-            let password = options.password.clone().unwrap_or_default();
-            http.set_authorization(Some(&Authorization::Basic { user: user.clone(), password }));
-        }
-        let pool = ClientPool::new(PoolConfig {
-            id,
-            min_runspaces: 1,
-            max_runspaces: 1,
-            host: HostInfo {
-                is_host_null: !options.interactive,
-                is_host_ui_null: !options.interactive,
-                // The server takes the console's size and colours from the data, and has none to take without it.
-                is_host_raw_ui_null: !options.interactive || options.host_data.is_none(),
-                use_runspace_host: false,
-                default_data: options.host_data.clone().filter(|_| options.interactive),
-            },
-            application_arguments: options.application_arguments.clone(),
-            fragment_size: payload(SMALL_ENVELOPE),
-            object_limit: options.max_object_size,
-        });
+        let http = new_client(options)?;
+        let endpoint = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         let status = Status::new();
         status.uris.push(url.as_str());
         Ok(Self {
@@ -108,12 +99,16 @@ impl Road {
             resource_uri: format!("{}{}", soap::RESOURCE_PREFIX, options.configuration_name),
             session_id: format!("uuid:{}", upper(Uuid::new_v4())),
             envelope: AtomicUsize::new(SMALL_ENVELOPE),
-            pool: Mutex::new(pool),
+            pool: Mutex::new(new_pool(id, options)),
+            id,
             key: watch::Sender::new(false),
             pool_sends: AsyncMutex::new(()),
             creating: Arc::default(),
             may_exist: AtomicBool::new(false),
             running: Mutex::new(None),
+            ledger: Ledger::of(options.ledger.as_deref()),
+            begun: ledger::now(),
+            account: Account::new(options.user.as_deref().unwrap_or_default(), &endpoint),
             status,
             http,
             options: options.clone(),
@@ -176,6 +171,7 @@ impl Road {
         // A Create whose answer does not come in time has its shell deleted all the same: the id was ours.
         let _ = tokio::time::timeout(self.options.cancel_timeout, self.creating.lock()).await;
         if !self.may_exist.load(Ordering::Acquire) {
+            self.strike().await;
             return Ok(());
         }
         // To delete twice is to delete, so that this request alone may be sent again.
@@ -188,6 +184,7 @@ impl Road {
                 Err(trouble) if !trouble.is_shell_gone() => result = Err(self.error(trouble, Phase::Close)),
                 _ => {
                     self.may_exist.store(false, Ordering::Release);
+                    self.strike().await;
                     return Ok(());
                 }
             }
@@ -196,7 +193,53 @@ impl Road {
             }
             tokio::time::sleep(pause).await;
         }
+        let shell = self.shell_id();
+        self.in_ledger(move |ledger| ledger.abandon(&shell)).await;
         result
+    }
+
+    /// The ledger, and whose sessions this one counts with there.
+    pub(crate) fn account(&self) -> (&Arc<Ledger>, &Account) {
+        (&self.ledger, &self.account)
+    }
+
+    /// Whether the shell of this id is this session's.
+    pub(crate) fn is(&self, shell: &str) -> bool {
+        lock(&self.target).shell_id == shell
+    }
+
+    /// Enters the shell in the ledger, at where it is now: before it is there, so that it is known whatever happens.
+    pub(crate) async fn enter(&self) {
+        let target = lock(&self.target).clone();
+        let entry = Entry {
+            account: self.account.clone(),
+            uri: target.url.to_string(),
+            configuration: self.options.configuration_name.clone(),
+            organization: self.organization(),
+            shell: target.shell_id,
+            opened: self.begun,
+            abandoned: None,
+        };
+        if let Some(Some(warning)) = self.in_ledger(move |ledger| ledger.enter(entry)).await {
+            self.status.warnings.push(&warning);
+        }
+    }
+
+    /// Nothing of this session is at the server any more.
+    async fn strike(&self) {
+        let shell = self.shell_id();
+        self.in_ledger(move |ledger| ledger.strike(&shell)).await;
+    }
+
+    fn shell_id(&self) -> String {
+        lock(&self.target).shell_id.clone()
+    }
+
+    /// Asks the ledger, which is files: aside, and not for ever, since a network's folder may not answer.
+    async fn in_ledger<T: Send + 'static>(&self, ask: impl FnOnce(&Ledger) -> T + Send + 'static) -> Option<T> {
+        let ledger = Arc::clone(&self.ledger);
+        let asked = tokio::task::spawn_blocking(move || ask(&ledger));
+        tokio::time::timeout(LEDGER_LIMIT, asked).await.ok()?.ok()
     }
 
     /// How long a reply may take: the server has the OperationTimeout, and the network a while.
@@ -244,22 +287,29 @@ impl Road {
 
     /// One request and its answer.
     async fn ask(&self, body: Request, options: Vec<(String, String, bool)>, timeout: Duration) -> std::result::Result<Response, Trouble> {
-        let reply = self.post(body, options, timeout).await?;
-        let envelope = soap::read_response(&reply)?;
-        match envelope.body {
-            Ok(response) => Ok(response),
-            Err(fault) => Err(Trouble::Fault(fault, envelope.activity_id)),
-        }
+        answer(&self.post(body, options, timeout).await?)
     }
 
     /// One request; the text of the SOAP that answers it, response or fault.
     async fn post(&self, body: Request, options: Vec<(String, String, bool)>, timeout: Duration) -> std::result::Result<Bytes, Trouble> {
         let target = lock(&self.target).clone();
+        self.post_to(&self.http, target, &self.resource_uri, body, options, timeout).await
+    }
+
+    async fn post_to(
+        &self,
+        http: &HttpClient,
+        target: Target,
+        resource_uri: &str,
+        body: Request,
+        options: Vec<(String, String, bool)>,
+        timeout: Duration,
+    ) -> std::result::Result<Bytes, Trouble> {
         let is_create = matches!(body, Request::Create(_));
         let culture = |c: &Option<String>| c.clone().unwrap_or_else(|| "en-US".into());
         let text = soap::write_request(&RequestEnvelope {
             to: target.to,
-            resource_uri: self.resource_uri.clone(),
+            resource_uri: resource_uri.to_owned(),
             message_id: format!("uuid:{}", upper(Uuid::new_v4())),
             session_id: Some(self.session_id.clone()),
             operation_id: Some(format!("uuid:{}", upper(Uuid::new_v4()))),
@@ -271,7 +321,7 @@ impl Road {
             options,
             body,
         });
-        let reply = self.http.post(&target.url, Bytes::from(text), timeout).await?;
+        let reply = http.post(&target.url, Bytes::from(text), timeout).await?;
         let soap = reply.content_type.as_deref().is_some_and(|t| t.trim_start().to_ascii_lowercase().starts_with("application/soap+xml"));
         match reply.status {
             200 => Ok(reply.body),
@@ -280,6 +330,42 @@ impl Road {
             _ => Err(Trouble::Http(reply)),
         }
     }
+}
+
+/// What stands in a reply.
+fn answer(reply: &Bytes) -> std::result::Result<Response, Trouble> {
+    let envelope = soap::read_response(reply)?;
+    envelope.body.map_err(|fault| Trouble::Fault(fault, envelope.activity_id))
+}
+
+/// A client, signed in as the options say.
+fn new_client(options: &Options) -> Result<HttpClient> {
+    let http = HttpClient::new(&options.http()?)?;
+    if let Some(user) = &options.user {
+        let password = options.password.clone().unwrap_or_default();
+        http.set_authorization(Some(&Authorization::Basic { user: user.clone(), password }));
+    }
+    Ok(http)
+}
+
+/// A pool that has said nothing yet.
+fn new_pool(id: Uuid, options: &Options) -> ClientPool {
+    ClientPool::new(PoolConfig {
+        id,
+        min_runspaces: 1,
+        max_runspaces: 1,
+        host: HostInfo {
+            is_host_null: !options.interactive,
+            is_host_ui_null: !options.interactive,
+            // The server takes the console's size and colours from the data, and has none to take without it.
+            is_host_raw_ui_null: !options.interactive || options.host_data.is_none(),
+            use_runspace_host: false,
+            default_data: options.host_data.clone().filter(|_| options.interactive),
+        },
+        application_arguments: options.application_arguments.clone(),
+        fragment_size: payload(SMALL_ENVELOPE),
+        object_limit: options.max_object_size,
+    })
 }
 
 impl std::fmt::Debug for Road {

@@ -2,7 +2,7 @@
 
 use super::faults::{self, Phase, Trouble};
 use super::receive::{Receives, reason_text, unexpected};
-use super::{LARGE_ENVELOPE, Road, Target, host, payload, uri};
+use super::{LARGE_ENVELOPE, Road, SMALL_ENVELOPE, Target, host, new_pool, payload, uri};
 use crate::clixml;
 use crate::error::{Error, ErrorKind, Result};
 use crate::psrp::{HostCall, HostResponse, PoolEvent, PoolState};
@@ -25,8 +25,10 @@ pub(crate) struct PoolReader {
 }
 
 impl Road {
-    /// Opens the shell and its pool, within the open timeout. Where it fails, [`Road::delete`] is still to be called.
+    /// Opens the shell and its pool, within the open timeout. Where it fails, [`Road::delete`] is still to be called, after
+    /// which it can be opened again.
     pub(crate) async fn open(self: &Arc<Self>) -> Result<PoolReader> {
+        self.reclaim().await;
         let limit = self.options.open_timeout;
         match tokio::time::timeout(limit, self.open_pool()).await {
             Ok(result) => result,
@@ -35,6 +37,8 @@ impl Road {
     }
 
     async fn open_pool(self: &Arc<Self>) -> Result<PoolReader> {
+        *lock(&self.pool) = new_pool(self.id, &self.options);
+        self.envelope.store(SMALL_ENVELOPE, Ordering::Relaxed);
         let creation = Bytes::from(lock(&self.pool).open().concat());
         let mut hops = 0;
         while let Some(location) = self.begin_create(creation.clone()).await? {
@@ -72,11 +76,15 @@ impl Road {
             idle_timeout_ms: options.idle_timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)),
             creation,
         };
+        self.enter().await;
         self.may_exist.store(true, Ordering::Release);
         let trouble = match self.ask(Request::Create(create), set, options.open_timeout + options.cancel_timeout).await {
             Ok(Response::Created(created)) => {
-                if !created.shell_id.is_empty() {
+                let ours = self.shell_id();
+                if !created.shell_id.is_empty() && created.shell_id != ours {
                     lock(&self.target).shell_id = created.shell_id;
+                    self.enter().await;
+                    self.in_ledger(move |ledger| ledger.strike(&ours)).await;
                 }
                 if let Some(ms) = created.idle_timeout_ms {
                     let _ = self.status.idle_timeout.set(Duration::from_millis(ms));
@@ -91,6 +99,9 @@ impl Road {
             other => !other.refuses_sign_in(),
         };
         self.may_exist.store(sent, Ordering::Release);
+        if !sent {
+            self.strike().await;
+        }
         match trouble {
             Trouble::Http(HttpResponse { status: 301 | 302 | 307 | 308, location: Some(location), .. }) => Ok(Some(location)),
             trouble => Err(self.error(trouble, Phase::Open)),

@@ -121,6 +121,12 @@ pub(super) fn redirected(from: &Url, location: &str, options: &Options) -> Resul
     finish(target, options)
 }
 
+/// Whether the credential of a session that begins at `first` may be sent to `url`, where such a session has been before.
+pub(super) fn may_have_credential(first: &Url, url: &Url, options: &Options) -> bool {
+    let consent = options.max_redirections != Some(0);
+    check(url, options).is_ok() && (first.origin() == url.origin() || (consent && may_follow(first, url, options)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +188,24 @@ mod tests {
             ("https://x.outlook.com/P/", "https://x.outlook.com/P?DelegatedOrg=a.com;PSVersion=5.1"),
         ] {
             assert_eq!(redirected(&from, location, &o).unwrap().as_str(), target);
+        }
+    }
+
+    #[test]
+    fn a_credential_goes_to_no_host_that_a_file_names() {
+        let first = Url::parse("https://mail.contoso.com/p?DelegatedOrg=a.com").unwrap();
+        let may = |to: &str, consent: &str| {
+            may_have_credential(&first, &Url::parse(to).unwrap(), &options(&[("max_redirections", consent), ("allow_unencrypted", "true")]))
+        };
+        assert!(may("https://mail.contoso.com/q", "0") && may("https://b.contoso.com/p", "5"));
+        for (to, consent) in [
+            ("https://b.contoso.com/p", "0"),
+            ("https://mail.contoso.com:8443/p", "0"),
+            ("https://evil.com/p", "5"),
+            ("http://mail.contoso.com/p", "5"),
+            ("https://u:p@mail.contoso.com/p", "5"),
+        ] {
+            assert!(!may(to, consent), "{to}");
         }
     }
 
