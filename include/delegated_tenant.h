@@ -417,6 +417,22 @@ const char *dt_version(void);
 dt_status dt_library_shutdown(uint32_t wait_ms, dt_error **error);
 
 /**
+ * The sessions that processes of this user have open on servers, as far as the ledger tells: those of this library in
+ * every process, also in one that was killed, whose sessions the next connect of the account closes.
+ *
+ * The text is CLIXML: an object for each, with the properties ProcessId, ProcessName, IsAlive, Account, ComputerName,
+ * ConnectionUri, ConfigurationName, Organization, InstanceId and OpenedAt (UTC).
+ *
+ * **Ownership:** `text` is the caller's, to be freed by `dt_text_free`. The options, of which `ledger` alone counts, may be
+ * NULL.
+ *
+ * **Threads:** any; the options must not change meanwhile.
+ *
+ * **Returns:** `DT_STATUS_OK`, also where there is none.
+ */
+dt_status dt_library_ledger(const dt_options *options, dt_text **text, dt_error **error);
+
+/**
  * Options at their defaults.
  *
  * **Ownership:** the caller's, to be freed by `dt_options_free`.
@@ -459,6 +475,9 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
  * | `host_data` | CLIXML of the host's default data |
  * | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
+ * | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
+ * | `wait_for_session_ms` | for another session of the account to end, where it has as many as it may; beside `open_timeout_ms`; default 0: fails with `DT_STATUS_QUOTA` |
+ * | `session_budget` | how many sessions an account may have at a time, for those who wait; default 3 |
  *
  * **Ownership:** key and value are copied.
  *
@@ -511,7 +530,7 @@ void dt_cancel_trigger(const dt_cancel *cancel);
 void dt_cancel_free(dt_cancel *cancel);
 
 /**
- * Opens a session and waits for it, at most for the option `open_timeout_ms`.
+ * Opens a session and waits for it, at most for the options `open_timeout_ms` and `wait_for_session_ms` together.
  *
  * Where it fails or is cancelled, what may have come to be on the server is deleted in the background.
  *
@@ -544,6 +563,18 @@ dt_status dt_session_open(const dt_options *options, dt_session **session, dt_er
  * of opening, or that by which an open session was lost.
  */
 dt_status dt_session_wait(const dt_session *session, uint32_t wait_ms, dt_error **error);
+
+/**
+ * What a session that opens waits for before it begins, where the option `wait_for_session_ms` has it wait for another
+ * session of its account to end: in words, who has them.
+ *
+ * **Ownership:** `text` is the caller's, to be freed by `dt_text_free`.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** `DT_STATUS_OK` it waits, and `text` says for whom; `DT_STATUS_END` it does not.
+ */
+dt_status dt_session_waiting(const dt_session *session, dt_text **text, dt_error **error);
 
 /**
  * Closes a session on the server, also while it opens, runs a command or is broken. The handle stays valid.

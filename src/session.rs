@@ -4,10 +4,12 @@ mod budget;
 mod invocation;
 mod organization;
 
+pub use crate::ledger::{Account, Entry, Holder};
 pub use crate::transport::{COLLECTED_BYTES, Command, HostCallHead, Options, Record, RecordKind, State, TextList};
 pub use invocation::{Invocation, Next};
 
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::ledger::Ledger;
 use crate::runtime;
 use crate::secret::Secret;
 use crate::transport::{Channel, Road, Turn, Turns, lock};
@@ -418,6 +420,11 @@ async fn live(core: Arc<Core>) {
     let _ = road.delete().await;
     budget::tell();
     core.ended.send_replace(true);
+}
+
+/// Every shell that the ledger of these options tells of: of this process, and of the user's others.
+pub fn ledger(options: &Options) -> Vec<Holder> {
+    Ledger::of(options.ledger.as_deref()).holders()
 }
 
 /// Closes every session of this process and waits until all are closed. New sessions can be opened afterwards.

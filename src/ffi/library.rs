@@ -1,7 +1,11 @@
 //! The library as a whole: what its functions answer, its versions, its end.
 
+use super::handle::borrow_optional;
 use super::*;
-use crate::session::{self, Wait};
+use crate::clixml::{Object, Property, Value, date_time, type_names, write_document};
+use crate::session::{self, Holder, Options, Wait};
+use std::sync::PoisonError;
+use uuid::Uuid;
 
 /// What a fallible function answers. `DT_STATUS_OK`, `DT_STATUS_PENDING` and `DT_STATUS_END` are not errors; from
 /// `DT_STATUS_INVALID_ARGUMENT` on, every number is one. Numbers are never reused and new ones may come: treat one that
@@ -95,6 +99,53 @@ pub unsafe extern "C" fn dt_version() -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_library_shutdown(wait_ms: u32, error: *mut *mut dt_error) -> dt_status {
     guard(error, || session::shutdown(wait_of(wait_ms)).map(status_of))
+}
+
+/// The sessions that processes of this user have open on servers, as far as the ledger tells: those of this library in
+/// every process, also in one that was killed, whose sessions the next connect of the account closes.
+///
+/// The text is CLIXML: an object for each, with the properties ProcessId, ProcessName, IsAlive, Account, ComputerName,
+/// ConnectionUri, ConfigurationName, Organization, InstanceId and OpenedAt (UTC).
+///
+/// **Ownership:** `text` is the caller's, to be freed by `dt_text_free`. The options, of which `ledger` alone counts, may be
+/// NULL.
+///
+/// **Threads:** any; the options must not change meanwhile.
+///
+/// **Returns:** `DT_STATUS_OK`, also where there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_library_ledger(options: *const dt_options, text: *mut *mut dt_text, error: *mut *mut dt_error) -> dt_status {
+    guard(error, || {
+        let out = unsafe { Output::<dt_text>::new(text)? };
+        let options = match unsafe { borrow_optional(options)? } {
+            Some(options) => options.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            None => Options::new(),
+        };
+        let values: Vec<Value> = session::ledger(&options).iter().map(told).collect();
+        out.fill(write_document(&values).as_str().into());
+        Ok(DT_STATUS_OK)
+    })
+}
+
+fn told(holder: &Holder) -> Value {
+    let entry = &holder.entry;
+    let host = entry.account.endpoint.rsplit_once(':').map_or(entry.account.endpoint.as_str(), |(host, _)| host);
+    Object {
+        type_names: Some(type_names(&["DelegatedTenant.LedgerEntry", "System.Object"])),
+        ..Object::bag(vec![
+            Property::new("ProcessId", i64::from(holder.process)),
+            Property::new("ProcessName", holder.name.as_str()),
+            Property::new("IsAlive", holder.lives),
+            Property::new("Account", entry.account.user.as_str()),
+            Property::new("ComputerName", host),
+            Property::new("ConnectionUri", entry.uri.as_str()),
+            Property::new("ConfigurationName", entry.configuration.as_str()),
+            Property::new("Organization", entry.organization.as_deref()),
+            Property::new("InstanceId", Uuid::try_parse(&entry.shell).unwrap_or_default()),
+            Property::new("OpenedAt", Value::DateTime(date_time(entry.opened) + "Z")),
+        ])
+    }
+    .into()
 }
 
 pub(super) fn status_of(wait: Wait) -> dt_status {

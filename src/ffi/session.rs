@@ -68,7 +68,7 @@ pub const DT_AVAILABILITY_AVAILABLE_FOR_NESTED_COMMAND: i32 = 2;
 /// A command runs.
 pub const DT_AVAILABILITY_BUSY: i32 = 3;
 
-/// Opens a session and waits for it, at most for the option `open_timeout_ms`.
+/// Opens a session and waits for it, at most for the options `open_timeout_ms` and `wait_for_session_ms` together.
 ///
 /// Where it fails or is cancelled, what may have come to be on the server is deleted in the background.
 ///
@@ -124,6 +124,28 @@ pub unsafe extern "C" fn dt_session_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_session_wait(session: *const dt_session, wait_ms: u32, error: *mut *mut dt_error) -> dt_status {
     guard(error, || unsafe { borrow(session)? }.session.wait(wait_of(wait_ms)).map(status_of))
+}
+
+/// What a session that opens waits for before it begins, where the option `wait_for_session_ms` has it wait for another
+/// session of its account to end: in words, who has them.
+///
+/// **Ownership:** `text` is the caller's, to be freed by `dt_text_free`.
+///
+/// **Threads:** any.
+///
+/// **Returns:** `DT_STATUS_OK` it waits, and `text` says for whom; `DT_STATUS_END` it does not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_session_waiting(session: *const dt_session, text: *mut *mut dt_text, error: *mut *mut dt_error) -> dt_status {
+    guard(error, || {
+        let out = unsafe { Output::<dt_text>::new(text)? };
+        Ok(match unsafe { borrow(session)? }.session.waiting() {
+            Some(words) => {
+                out.fill(words.as_str().into());
+                DT_STATUS_OK
+            }
+            None => DT_STATUS_END,
+        })
+    })
 }
 
 /// Closes a session on the server, also while it opens, runs a command or is broken. The handle stays valid.

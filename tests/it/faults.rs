@@ -3,9 +3,11 @@
 
 use delegated_tenant::error::{Error, fact};
 use delegated_tenant::secret::Secret;
-use delegated_tenant::session::{Command, Invocation, Next, Options, Session, State, Wait};
+use delegated_tenant::session::{self, Command, Invocation, Next, Options, Session, State, Wait};
 use delegated_tenant::sim::{Fault, FaultKind, Operation, Tenant};
 use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,9 +23,10 @@ fn kinds() -> Vec<FaultKind> {
     kinds
 }
 
-fn options(tenant: &Tenant) -> Options {
+fn options(tenant: &Tenant, ledger: &Path) -> Options {
     let mut o = Options::new();
     for (key, value) in [
+        ("ledger", ledger.to_str().unwrap()),
         ("uri", tenant.uri().as_str()),
         ("user", "admin@partner.com"),
         ("allow_unencrypted", "true"),
@@ -91,8 +94,10 @@ fn walk(fault: &Fault) {
     // A Create whose reply is lost takes its cookie with it, without which nobody would find the shell again.
     let cookie = fault.operation != Operation::Create;
     let tenant = Tenant::builder().mailboxes(200).cookie(cookie).fault(fault.clone()).start().unwrap();
+    let ledger = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{}", uuid::Uuid::new_v4()));
     let begun = Instant::now();
-    let error = match Session::connect(&options(&tenant), None) {
+    let options = options(&tenant, &ledger);
+    let error = match Session::connect(&options, None) {
         Err(error) => Some(error),
         Ok(session) => {
             let error = use_session(&session);
@@ -120,6 +125,19 @@ fn walk(fault: &Fault) {
         assert!(Instant::now() < deadline, "{fault}: a shell is left open after {error:?}: {:?}", tenant.stats());
         thread::yield_now();
     }
+    // Who is not let in any more cannot learn that the shell is gone: that is left to the next who is.
+    let unsure = fault.kind == FaultKind::TokenExpiry;
+    let told = || session::ledger(&options);
+    while told().iter().any(|h| !unsure || h.entry.abandoned.is_none()) {
+        assert!(Instant::now() < deadline, "{fault}: the ledger tells of {:?}", told());
+        thread::yield_now();
+    }
+    if unsure {
+        let _ = fs::remove_dir_all(&ledger);
+    }
+    // Empty, or never made.
+    let left = fs::remove_dir(&ledger).err().filter(|_| ledger.exists());
+    assert!(left.is_none(), "{fault}: files are left");
     assert!(begun.elapsed() < LONG, "{fault}");
     let commands = tenant.stats().operations.get("command").copied().unwrap_or(0);
     assert!(commands <= 4, "{fault}: {commands} commands were sent for four");

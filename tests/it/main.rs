@@ -9,6 +9,7 @@ mod header;
 mod http;
 mod interop;
 mod layering;
+mod ledger;
 mod module;
 mod psrp;
 mod session;

@@ -1,6 +1,8 @@
 # Servers for the tests: the engine behind endpoint.py, the engine's own client on the same server, the simulated tenant.
 # Dot-source it in BeforeAll. DT_SHARED names the shared folder (else ../shared beside the checkout), DT_SIM the simulator.
 
+# The user's own ledger of open sessions is none of the tests' business.
+if (-not $env:DT_LEDGER) { $env:DT_LEDGER = 'none' }
 $script:TestRoot = $PSScriptRoot
 $script:Checkout = [IO.Path]::GetFullPath([IO.Path]::Combine($PSScriptRoot, '..', '..'))
 $script:Shared = if ($env:DT_SHARED) { $env:DT_SHARED } else { [IO.Path]::GetFullPath([IO.Path]::Combine($script:Checkout, '..', 'shared')) }

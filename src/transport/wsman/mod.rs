@@ -287,7 +287,25 @@ impl Road {
 
     /// One request and its answer.
     async fn ask(&self, body: Request, options: Vec<(String, String, bool)>, timeout: Duration) -> std::result::Result<Response, Trouble> {
-        answer(&self.post(body, options, timeout).await?)
+        let target = lock(&self.target).clone();
+        self.ask_at(&self.http, target, &self.resource_uri, body, options, timeout).await
+    }
+
+    async fn ask_at(
+        &self,
+        http: &HttpClient,
+        target: Target,
+        resource_uri: &str,
+        body: Request,
+        options: Vec<(String, String, bool)>,
+        timeout: Duration,
+    ) -> std::result::Result<Response, Trouble> {
+        let reply = self.post_to(http, target, resource_uri, body, options, timeout).await?;
+        let envelope = soap::read_response(&reply)?;
+        match envelope.body {
+            Ok(response) => Ok(response),
+            Err(fault) => Err(Trouble::Fault(fault, envelope.activity_id)),
+        }
     }
 
     /// One request; the text of the SOAP that answers it, response or fault.
@@ -330,12 +348,6 @@ impl Road {
             _ => Err(Trouble::Http(reply)),
         }
     }
-}
-
-/// What stands in a reply.
-fn answer(reply: &Bytes) -> std::result::Result<Response, Trouble> {
-    let envelope = soap::read_response(reply)?;
-    envelope.body.map_err(|fault| Trouble::Fault(fault, envelope.activity_id))
 }
 
 /// A client, signed in as the options say.

@@ -1,7 +1,7 @@
 //! Reclaiming: what a process that was killed left open is deleted by the next one that connects as the same account.
 
 use super::faults::{Phase, Trouble};
-use super::{Road, Target, answer, new_client, uri};
+use super::{Road, Target, new_client, uri};
 use crate::error::ErrorKind;
 use crate::ledger::{Account, Entry, Stray};
 use crate::transport::http::HttpClient;
@@ -80,8 +80,7 @@ impl Road {
         let resource_uri = format!("{}{}", soap::RESOURCE_PREFIX, entry.configuration);
         let target = Target::new(url, entry.shell.clone());
         let limit = LIMIT.min(self.options.cancel_timeout);
-        let reply = self.post_to(http, target, &resource_uri, Request::Delete, Vec::new(), limit).await;
-        match reply.and_then(|reply| answer(&reply)) {
+        match self.ask_at(http, target, &resource_uri, Request::Delete, Vec::new(), limit).await {
             Err(trouble) if !trouble.is_shell_gone() => Err(Some(self.kind(trouble))),
             _ => Ok(()),
         }
