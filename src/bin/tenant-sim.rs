@@ -1,12 +1,12 @@
 //! A simulated tenant as a process.
 
-use delegated_tenant::sim::{Account, Builder, FAULT_KINDS, Fault, LimitForm, Operation, Redirect, Tenant};
+use delegated_tenant::sim::{Account, App, Builder, FAULT_KINDS, Fault, LimitForm, Operation, REST_FAULT_KINDS, Redirect, Tenant};
 use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 const USAGE: &str = "\
-A simulated tenant: Exchange's remote PowerShell on loopback, over made-up organizations.
+A simulated tenant: Exchange's remote PowerShell and its REST road on loopback, over made-up organizations.
 
 tenant-sim [OPTION]…
 
@@ -15,12 +15,21 @@ tenant-sim [OPTION]…
   --organization DOMAIN[:N]  an organization, with N mailboxes; repeatable (fabrikam.com, contoso.com, tailspintoys.com)
   --user NAME:PASSWORD     an account; repeatable (admin@partner.com:secret, and disabled@partner.com and
                            noroles@partner.com, which show what a bad account gets)
-  --token TOKEN            good as the password 'Bearer TOKEN'; repeatable (without it every token is)
+  --token TOKEN            good as the password 'Bearer TOKEN', and on the REST road; repeatable (without it every token
+                           is as a password, and on the REST road those that the token endpoint issued)
+  --app ID:SECRET          an application of the token endpoint; repeatable (11111111-2222-3333-4444-555555555555:app-secret)
+  --app-certificate ID:FILE  one with a certificate (PEM) instead of a secret; repeatable
+  --refresh-token TOKEN    a refresh token of the first account; repeatable (partner-refresh-token)
+  --single-use-refresh     take a refresh token back once it was redeemed
+  --token-lifetime SECONDS for how long a token is good (3600)
+  --device N[:SECONDS]     a device sign-in is pending N times, asked every so often (2:1)
+  --max-concurrent N       REST calls at a time for each organization
+  --port-446               links to further pages name port 446
   --max-shells N           sessions at a time for each account (3)
   --limit create|receive   refuse one too many at Create, as in 2011, or at the first Receive, as later (receive)
   --idle SECONDS           close a session unused for so long (900)
-  --redirect               send every Create to a second port, as ps.outlook.com does
-  --redirect-to LOCATION   send every Create there; 'loop' to itself, 'nowhere' without a Location
+  --redirect               send every Create and every REST call to a second port, as front doors do
+  --redirect-to LOCATION   send them there; 'loop' to itself, 'nowhere' without a Location
   --keep-alive MS          answer a held Receive with an empty stream after so long
   --hide CMDLET            hide a cmdlet, as roles do; repeatable
   --gzip                   compress replies where the client accepts it
@@ -70,6 +79,27 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Settings>,
                 builder.account(Account::new(name, password))
             }
             "--token" => builder.token(&value()?),
+            "--app" => {
+                let value = value()?;
+                let (id, secret) = value.split_once(':').ok_or("--app needs ID:SECRET")?;
+                builder.app(App { id: id.to_owned(), secret: Some(secret.to_owned()), certificate: None })
+            }
+            "--app-certificate" => {
+                let value = value()?;
+                let (id, file) = value.split_once(':').ok_or("--app-certificate needs ID:FILE")?;
+                let certificate = std::fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
+                builder.app(App { id: id.to_owned(), secret: None, certificate: Some(certificate) })
+            }
+            "--refresh-token" => builder.refresh_token(&value()?),
+            "--single-use-refresh" => builder.single_use_refresh(true),
+            "--token-lifetime" => builder.token_lifetime(Duration::from_secs(number(value()?)?)),
+            "--device" => {
+                let value = value()?;
+                let (polls, seconds) = value.split_once(':').unwrap_or((&value, "1"));
+                builder.device(number(polls.to_owned())? as u32, number(seconds.to_owned())?)
+            }
+            "--max-concurrent" => builder.max_concurrent(number(value()?)? as usize),
+            "--port-446" => builder.port_446(true),
             "--max-shells" => builder.max_shells(number(value()?)? as usize),
             "--limit" => match value()?.as_str() {
                 "create" => builder.limit(LimitForm::Create),
@@ -111,6 +141,11 @@ fn help() -> String {
         text.push_str(&format!("  {name:<24} {what}\n"));
     }
     text.push_str(&format!("OPERATIONs: {}\n", Operation::ALL.map(Operation::name).join(" ")));
+    text.push_str("\nFurther KINDs on the REST road and at the token endpoint:\n");
+    for (name, what) in REST_FAULT_KINDS {
+        text.push_str(&format!("  {name:<24} {what}\n"));
+    }
+    text.push_str(&format!("OPERATIONs: {}\n", Operation::REST.map(Operation::name).join(" ")));
     text
 }
 

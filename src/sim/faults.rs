@@ -1,5 +1,7 @@
 //! Faults on demand: `kind[=value][@operation[:n]]`, armed before the start, by the builder or by `POST /sim/faults`.
 
+use super::entra;
+use super::rest::ErrorShape;
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -44,7 +46,29 @@ pub enum FaultKind {
     TokenExpiry,
     /// The shell opens in the account's own organization, whichever was asked for.
     OwnTenant,
+    /// 429, with Retry-After in seconds or without.
+    Throttled(Option<u64>),
+    /// 503 or another status as the REST road and the authority word it.
+    Unavailable(u16),
+    /// 401 with a claims challenge; the token is refused until one with the claims comes.
+    ClaimsChallenge,
+    /// 403 with thousands of NULs.
+    NulForbidden,
+    /// The page token has expired.
+    ExpiredPage,
+    /// The body is not JSON.
+    MalformedJson,
+    /// Content-Encoding says gzip, and it is not.
+    GzipLie,
+    /// Errors have this shape.
+    ErrorShape(ErrorShape),
+    /// The authority's error of this number.
+    Aadsts(u32),
+    /// The authority's error of this name.
+    OAuth(&'static str),
 }
+
+const OAUTH: [&str; 5] = ["authorization_pending", "slow_down", "expired_token", "authorization_declined", "access_denied"];
 
 /// Every kind by name, with what it does, for help texts.
 pub const KINDS: &[(&str, &str)] = &[
@@ -67,6 +91,20 @@ pub const KINDS: &[(&str, &str)] = &[
     ("token-expiry", "the credential is refused from now on and its shells are closed"),
 ];
 
+/// Those of the REST road and the authority.
+pub const REST_KINDS: &[(&str, &str)] = &[
+    ("throttled[=SECONDS]", "429, with Retry-After or without"),
+    ("unavailable[=STATUS]", "503 or this status in the road's own words"),
+    ("claims-challenge", "401 until a token with more claims comes"),
+    ("nul-403", "403 with thousands of NULs for a body"),
+    ("expired-page", "the page token has expired"),
+    ("malformed-json", "the body is not JSON"),
+    ("gzip-lie", "Content-Encoding says gzip, and it is not"),
+    ("error-shape=SHAPE", "errors in the shape hex, bar, json, localized or inner"),
+    ("aadsts=CODE", "the authority's error of this number"),
+    ("oauth=ERROR", "the authority's error slow_down, expired_token, …"),
+];
+
 /// What a fault waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -86,6 +124,22 @@ pub enum Operation {
     Signal,
     /// Closes a shell.
     Delete,
+    /// InvokeCommand.
+    Rest,
+    /// A further page of one.
+    Page,
+    /// $batch.
+    Batch,
+    /// EXOModuleFile, EXOBanner and the like.
+    Module,
+    /// The token endpoint.
+    Token,
+    /// The device code's.
+    Device,
+    /// The sign-in page.
+    Authorize,
+    /// openid-configuration.
+    Discovery,
 }
 
 impl Operation {
@@ -100,12 +154,24 @@ impl Operation {
             Self::PoolReceive => "pool",
             Self::Signal => "signal",
             Self::Delete => "delete",
+            Self::Rest => "rest",
+            Self::Page => "page",
+            Self::Batch => "batch",
+            Self::Module => "module",
+            Self::Token => "token",
+            Self::Device => "devicecode",
+            Self::Authorize => "authorize",
+            Self::Discovery => "discovery",
         }
     }
 
-    /// Every operation.
+    /// Those of the endpoint.
     pub const ALL: [Self; 8] =
         [Self::Any, Self::Create, Self::Command, Self::Send, Self::Receive, Self::PoolReceive, Self::Signal, Self::Delete];
+
+    /// Those of the REST road and the authority.
+    pub const REST: [Self; 8] =
+        [Self::Rest, Self::Page, Self::Batch, Self::Module, Self::Token, Self::Device, Self::Authorize, Self::Discovery];
 }
 
 /// Something that goes wrong once, or at every operation from the n-th on.
@@ -160,10 +226,35 @@ impl FromStr for Fault {
             "broken-pool" => FaultKind::BrokenPool,
             "token-expiry" => FaultKind::TokenExpiry,
             "own-tenant" => FaultKind::OwnTenant,
+            "throttled" => FaultKind::Throttled(match value {
+                "" => None,
+                seconds => Some(seconds.parse().map_err(|_| bad(format!("'{seconds}' is no number of seconds")))?),
+            }),
+            "unavailable" => FaultKind::Unavailable(match value {
+                "" => 503,
+                status => status.parse().ok().filter(|s| (400..600).contains(s)).ok_or_else(|| bad(format!("'{status}' is no status")))?,
+            }),
+            "claims-challenge" => FaultKind::ClaimsChallenge,
+            "nul-403" => FaultKind::NulForbidden,
+            "expired-page" => FaultKind::ExpiredPage,
+            "malformed-json" => FaultKind::MalformedJson,
+            "gzip-lie" => FaultKind::GzipLie,
+            "error-shape" => {
+                let shape = ErrorShape::ALL.iter().find(|s| s.0 == value);
+                FaultKind::ErrorShape(shape.ok_or_else(|| bad(format!("no error has the shape '{value}'")))?.1)
+            }
+            "aadsts" => {
+                let code = value.parse().ok().filter(|c| entra::known_code(*c));
+                FaultKind::Aadsts(code.ok_or_else(|| bad(format!("no error of the authority has the number '{value}' here")))?)
+            }
+            "oauth" => {
+                let error = OAUTH.into_iter().find(|e| *e == value);
+                FaultKind::OAuth(error.ok_or_else(|| bad(format!("no error is called '{value}'; there are {}", OAUTH.join(", "))))?)
+            }
             _ => match name.parse() {
-                Ok(status @ (400 | 401 | 403 | 404 | 429 | 440 | 500 | 503)) => FaultKind::Status(status),
+                Ok(status @ (400 | 401 | 403 | 404 | 429 | 440 | 500 | 503 | 504)) => FaultKind::Status(status),
                 _ => {
-                    let known = KINDS.iter().map(|k| k.0).collect::<Vec<_>>().join(", ");
+                    let known = KINDS.iter().chain(REST_KINDS).map(|k| k.0).collect::<Vec<_>>().join(", ");
                     return Err(bad(format!("no fault is called '{name}'; there are {known}")));
                 }
             },
@@ -171,8 +262,8 @@ impl FromStr for Fault {
         let (operation, nth) = place.split_once(':').unwrap_or((place, ""));
         let operation = match operation {
             "" => Operation::Any,
-            name => Operation::ALL.into_iter().find(|o| o.name() == name).ok_or_else(|| {
-                let known = Operation::ALL.map(Operation::name).join(", ");
+            name => Operation::ALL.into_iter().chain(Operation::REST).find(|o| o.name() == name).ok_or_else(|| {
+                let known = Operation::ALL.into_iter().chain(Operation::REST).map(Operation::name).collect::<Vec<_>>().join(", ");
                 bad(format!("no operation is called '{name}'; there are {known}"))
             })?,
         };
@@ -195,13 +286,18 @@ pub enum Phase {
         /// The reply has output in it.
         streams: bool,
     },
+    /// Where an error may have to be put into a shape.
+    Shape,
 }
 
 impl FaultKind {
     fn acts(&self, phase: Phase) -> bool {
         match self {
             Self::Truncated | Self::BadBase64 | Self::WrongMessage | Self::FloodObject => matches!(phase, Phase::Reply { streams: true }),
-            Self::Drop | Self::Length | Self::Flood | Self::MalformedXml | Self::WrongElement => matches!(phase, Phase::Reply { .. }),
+            Self::Drop | Self::Length | Self::Flood | Self::MalformedXml | Self::WrongElement | Self::MalformedJson | Self::GzipLie => {
+                matches!(phase, Phase::Reply { .. })
+            }
+            Self::ErrorShape(_) => phase == Phase::Shape,
             _ => phase == Phase::Request,
         }
     }

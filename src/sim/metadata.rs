@@ -163,7 +163,7 @@ pub fn answer(runspace: &Runspace, query: &MetadataQuery) -> Run {
         let named = query.names.is_empty() || query.names.iter().any(|n| matches(n, &c.name));
         let cmdlets = query.command_types == 0 || query.command_types & 8 != 0;
         let here = query.modules.is_empty() || query.modules.iter().any(|m| matches(m, MODULE));
-        named && cmdlets && here && runspace.shell.allows(&c.name)
+        named && cmdlets && here && runspace.allows(&c.name)
     };
     let found: Vec<_> = commands().iter().filter(wants).collect();
     let names =

@@ -11,16 +11,21 @@
 
 mod binder;
 mod cmdlets;
+mod entra;
 mod faults;
 mod flow;
 mod mailbox;
 mod metadata;
 mod organization;
+mod pipeline;
 mod records;
+mod rest;
 mod runspace;
 mod server;
 mod shell;
 mod tenant;
 
-pub use faults::{Fault, FaultKind, KINDS as FAULT_KINDS, Operation};
+pub use entra::App;
+pub use faults::{Fault, FaultKind, KINDS as FAULT_KINDS, Operation, REST_KINDS as REST_FAULT_KINDS};
+pub use rest::ErrorShape;
 pub use tenant::{Account, Builder, LimitForm, Redirect, Stats, Tenant};

@@ -323,7 +323,8 @@ pub fn now() -> String {
     date_time(seconds_now()) + "Z"
 }
 
-fn seconds_now() -> u64 {
+/// Now, in seconds since 1970.
+pub fn seconds_now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 

@@ -6,9 +6,9 @@ use super::cmdlets;
 use super::flow::Ended;
 use super::organization::Organization;
 use super::records::{Category, Failure, Invocation, Progress, information, informational, text_of};
-use super::shell::{Running, Shell};
+use super::tenant::Builder;
 use crate::clixml::{self, Content, Object, Property, Value};
-use crate::psrp::{Command, HostCall, HostInfo, Merge, PipelineState, PowerShell, Stream};
+use crate::psrp::{Command, HostCall, HostInfo, HostResponse, Merge, PipelineState, PowerShell, Stream};
 use crate::secret::Secret;
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -133,35 +133,59 @@ pub struct Context<'a> {
     runspace: &'a Runspace,
 }
 
+/// Whom a runspace works for: the client of a shell, or one call of the REST road.
+pub trait Client: Send {
+    /// The organization it works on.
+    fn organization(&self) -> &Arc<Organization>;
+    /// Who signed in.
+    fn account(&self) -> &str;
+    /// What the tenant is like.
+    fn options(&self) -> &Builder;
+    /// A record, once there is room for it.
+    fn send(&self, stream: Stream, text: &str) -> Result<(), Ended>;
+    /// The final state, with the ErrorRecord where it failed; none where the client has gone.
+    fn finish(&self, state: Option<(PipelineState, Option<Value>)>);
+    /// The next input object; none when the input has ended.
+    fn next_input(&self) -> Result<Option<Value>, Ended>;
+    /// Calls the host.
+    fn call(&self, call: &HostCall) -> Result<(), Ended>;
+    /// The answer to a host call.
+    fn response(&self, call_id: i64) -> Result<HostResponse, Ended>;
+    /// Lets time pass.
+    fn sleep(&self, time: Duration) -> Result<(), Ended>;
+    /// A SecureString's text, or why not.
+    fn unprotect(&self, encrypted: &str) -> Result<Secret<String>, &'static str>;
+    /// Text as a SecureString.
+    fn protect(&self, text: &str) -> Result<Value, Ended>;
+    /// Whether the commands before this one count as none, so that progress is shown.
+    fn is_first_command(&self) -> bool {
+        false
+    }
+    /// Whether to do what would be asked about, where the client is not asked through its host. `validates` is on with
+    /// -WhatIf and with -Confirm.
+    fn decides(&self, _question: &str, _validates: bool) -> Option<bool> {
+        None
+    }
+}
+
 /// The runspace for the time of one pipeline.
 pub struct Runspace {
-    /// The shell it belongs to.
-    pub shell: Arc<Shell>,
-    /// The pipeline.
-    pub running: Arc<Running>,
+    client: Box<dyn Client>,
     host: HostInfo,
     stream_options: i32,
     calls: Cell<i64>,
-    records: Cell<u64>,
     answered_for_all: Cell<Option<bool>>,
 }
 
 impl Runspace {
-    /// For one pipeline of the shell.
-    pub fn new(shell: Arc<Shell>, running: Arc<Running>, host: Option<&HostInfo>, stream_options: i32) -> Self {
-        let host = host.filter(|h| !h.use_runspace_host).cloned().unwrap_or_else(|| shell.host());
-        Self { host, stream_options, shell, running, calls: Cell::new(0), records: Cell::new(0), answered_for_all: Cell::new(None) }
-    }
-
-    /// Runs it all and sends the final state.
-    pub fn run(&self, powershell: &PowerShell) {
-        let ended = self.shell.turn(&self.running).map_err(Halt::from).and_then(|_turn| self.execute(powershell));
-        self.finish(ended);
+    /// For one pipeline of the client.
+    pub fn new(client: Box<dyn Client>, host: HostInfo, stream_options: i32) -> Self {
+        Self { client, host, stream_options, calls: Cell::new(0), answered_for_all: Cell::new(None) }
     }
 
     /// Sends the final state for this end.
     pub fn finish(&self, ended: Run) {
-        let state = match ended {
+        self.client.finish(match ended {
             Ok(()) | Err(Halt::Enough(_)) => Some((PipelineState::Completed, None)),
             Err(Halt::Failed(failure)) => Some((PipelineState::Failed, Some(failure.record(self.invocation_for(1, "", 0, 0).as_ref())))),
             Err(Halt::Ended(Ended::Stopped)) => {
@@ -170,15 +194,17 @@ impl Runspace {
                 Some((PipelineState::Stopped, Some(stopped.record(None))))
             }
             Err(Halt::Ended(Ended::Gone)) => None,
-        };
-        if let Some((state, reason)) = state {
-            self.running.flow.push(self.running.pipeline().state(state, reason.as_ref()));
-        }
-        self.running.flow.finish();
+        });
     }
 
-    fn execute(&self, powershell: &PowerShell) -> Run {
-        if self.shell.service.options.progress && self.shell.is_first_command() {
+    /// Whether the account's roles show this cmdlet.
+    pub fn allows(&self, cmdlet: &str) -> bool {
+        !self.client.options().hidden.iter().any(|h| h.eq_ignore_ascii_case(cmdlet.trim()))
+    }
+
+    /// Runs it all.
+    pub fn execute(&self, powershell: &PowerShell) -> Run {
+        if self.client.options().progress && self.client.is_first_command() {
             for completed in [false, true] {
                 let progress = Progress { activity: "Preparing modules for first use.", id: 0, status: " ", percent: -1, completed };
                 self.send(Stream::Progress, &progress.record())?;
@@ -201,7 +227,7 @@ impl Runspace {
     fn statement(&self, commands: &[Command], piped: bool) -> Run {
         let mut stages = Vec::new();
         for (place, command) in commands.iter().enumerate() {
-            let info = cmdlets::find(command.text.trim()).filter(|_| self.shell.allows(&command.text)).ok_or_else(|| {
+            let info = cmdlets::find(command.text.trim()).filter(|_| self.allows(&command.text)).ok_or_else(|| {
                 let name = command.text.as_str();
                 let message = format!("The term '{name}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again.");
                 let exception = "System.Management.Automation.CommandNotFoundException";
@@ -276,7 +302,7 @@ impl Runspace {
                 Err(halt) => return Err(halt),
             }
         }
-        if self.shell.service.options.micro_delay && stages.iter().any(|s| s.info.class.contains("Tasks.")) {
+        if self.client.options().micro_delay && stages.iter().any(|s| s.info.class.contains("Tasks.")) {
             let text = "Micro delay applied. Actual delayed: 250 msecs, Enforced: True, Capped delay: 250 msecs, Required: False, Additional info: .";
             self.send(Stream::Warning, &informational(text, None))?;
         }
@@ -290,7 +316,7 @@ impl Runspace {
     }
 
     fn feed_input(&self, stages: &mut [Stage]) -> Run {
-        while let Some(value) = self.running.flow.next_input()? {
+        while let Some(value) = self.client.next_input()? {
             self.feed(stages, Item::Value(value))?;
         }
         Ok(())
@@ -319,25 +345,12 @@ impl Runspace {
 
     /// Sends a record when there is room for it.
     pub fn send_text(&self, stream: Stream, text: &str) -> Run {
-        let count = self.records.get();
-        self.records.set(count + 1);
-        if count.is_multiple_of(16) {
-            // PowerShell counts objects in the whole process, so a client sees gaps.
-            self.shell.skip_object_id();
-        }
-        let fragments = self.running.pipeline().record(stream, text);
-        Ok(self.running.flow.push_when_room(fragments)?)
+        Ok(self.client.send(stream, text)?)
     }
 
     fn invocation_for(&self, bit: i32, name: &str, place: usize, length: usize) -> Option<Invocation> {
         let wanted = self.stream_options & bit != 0 && !name.is_empty();
         wanted.then(|| Invocation { name: name.to_owned(), position: place as i32 + 1, length: length as i32 })
-    }
-
-    fn send_call(&self, call: &HostCall) -> Run {
-        // In a statement of its own: the pipeline must not be locked while there is no room.
-        let fragments = self.running.pipeline().host_call(call);
-        Ok(self.running.flow.push_when_room(fragments)?)
     }
 
     /// Calls a method of the client's host and waits for the answer.
@@ -350,8 +363,8 @@ impl Runspace {
         let call_id = self.calls.get() + 1;
         self.calls.set(call_id);
         let call = HostCall { call_id, method, method_name: name.to_owned(), parameters };
-        self.send_call(&call)?;
-        match self.running.flow.response(call_id)?.result {
+        self.client.call(&call)?;
+        match self.client.response(call_id)?.result {
             Ok(value) => Ok(value.unwrap_or(Value::Nil)),
             Err(record) => {
                 let exception = record.property("Exception");
@@ -373,8 +386,8 @@ fn split(stages: &mut [Stage], place: usize) -> (&mut Stage, &mut [Stage]) {
 
 impl Context<'_> {
     /// The organization the session is on.
-    pub fn organization(&self) -> &Organization {
-        &self.runspace.shell.organization
+    pub fn organization(&self) -> &Arc<Organization> {
+        self.runspace.client.organization()
     }
 
     /// The runspace.
@@ -468,8 +481,8 @@ impl Context<'_> {
 
     /// An information record.
     pub fn information(&mut self, data: Value, tags: &[&str]) -> Run {
-        let user = self.runspace.shell.account.clone();
-        self.record(Stream::Information, self.merge.information, information(data, self.info.name, tags, &user))
+        let record = information(data, self.info.name, tags, self.runspace.client.account());
+        self.record(Stream::Information, self.merge.information, record)
     }
 
     /// A progress record.
@@ -479,7 +492,7 @@ impl Context<'_> {
 
     /// Lets time pass.
     pub fn sleep(&self, time: Duration) -> Run {
-        Ok(self.runspace.running.flow.sleep(time)?)
+        Ok(self.runspace.client.sleep(time)?)
     }
 
     /// Calls a method of the client's host and waits for the answer.
@@ -490,11 +503,15 @@ impl Context<'_> {
     /// Writes a line on the client's host, which answers nothing.
     pub fn write_host_line(&self, text: &str) -> Run {
         let call = HostCall { call_id: -100, method: 16, method_name: "WriteLine2".into(), parameters: vec![text.into()] };
-        self.runspace.send_call(&call)
+        Ok(self.runspace.client.call(&call)?)
     }
 
     /// ShouldProcess: -WhatIf, -Confirm and, where the impact is high, the question without being asked for it.
     pub fn should_process(&mut self, what: &str, question: &str, high: bool) -> Result<bool, Halt> {
+        let validates = self.preferences.is_on("WhatIf") || self.preferences.is_on("Confirm");
+        if let Some(decision) = self.runspace.client.decides(question, validates) {
+            return Ok(decision);
+        }
         if self.preferences.is_on("WhatIf") {
             self.write_host_line(&format!("What if: {what}"))?;
             return Ok(false);
@@ -536,18 +553,11 @@ impl Context<'_> {
             Failure::new(exception, why, format!("InvalidCast,{}", self.info.name), Category::InvalidArgument, self.info.name)
         };
         let Value::SecureString(encrypted) = value.unwrapped() else { return Err(refuse("The value is no SecureString.").into()) };
-        match self.runspace.shell.key() {
-            Some(key) => Ok(key.unprotect(encrypted).map_err(|_| refuse("The SecureString was encrypted with another key."))?),
-            None => Err(refuse("There is no session key to read the SecureString with.").into()),
-        }
+        Ok(self.runspace.client.unprotect(encrypted).map_err(refuse)?)
     }
 
     /// Text as a SecureString, after asking for the session key where there is none yet.
     pub fn protect(&self, text: &str) -> Result<Value, Halt> {
-        let shell = &self.runspace.shell;
-        shell.ask_for_key();
-        self.runspace.running.flow.wait_until(|| shell.key().is_some())?;
-        let key = shell.key().ok_or(Halt::Ended(Ended::Gone))?;
-        Ok(Value::SecureString(key.protect(&Secret::new(text.to_owned()))))
+        Ok(self.runspace.client.protect(text)?)
     }
 }

@@ -1,7 +1,9 @@
 //! HTTP: the endpoint with sign-in, redirect, cookie and faults on demand, and the control plane under `/sim`.
 
+use super::entra;
 use super::faults::{Fault, FaultKind, Operation, Phase};
 use super::organization::Organization;
+use super::rest::{self, Asked as RestAsked};
 use super::shell::{Opening, Shell, malformed, no_such_configuration, no_such_shell, receive_operation, unauthorized};
 use super::tenant::{Account, Redirect, Service, refused};
 use crate::transport::soap::{self, RESOURCE_PREFIX, Request as Asked, RequestEnvelope, Response as Answer, ResponseEnvelope};
@@ -111,7 +113,7 @@ async fn handle(service: Arc<Service>, front: bool, request: Request<Incoming>) 
         (&Method::GET, "") => Ok(reply(
             StatusCode::OK,
             "text/plain",
-            "A simulated tenant. The endpoint is /powershell-liveid, statistics are at /sim/stats.\n",
+            "A simulated tenant. The endpoint is /powershell-liveid, the REST road /adminapi, tokens come from /{tenant}/oauth2/v2.0/token, statistics are at /sim/stats.\n",
         )),
         (&Method::GET, "sim/stats") => {
             Ok(reply(StatusCode::OK, "application/json", serde_json::to_vec(&service.stats()).unwrap_or_default()))
@@ -134,10 +136,120 @@ async fn handle(service: Arc<Service>, front: bool, request: Request<Incoming>) 
             service.faults.clear();
             Ok(reply(StatusCode::OK, "text/plain", "disarmed\n"))
         }
+        (_, p) if p.starts_with("adminapi/") => rest_road(&service, front, request).await,
+        (_, p) if entra::operation(p).is_some() => authority(&service, front, request).await,
         (_, p) if p.starts_with("owa") || p.starts_with("ecp") => Ok(page(440)),
         (_, "powershell-liveid" | "powershell") => Ok(page(405)),
         _ => Ok(page(404)),
     }
+}
+
+/// All of a request, where it is not too long.
+async fn whole(front: bool, request: Request<Incoming>) -> io::Result<Option<RestAsked>> {
+    let (parts, body) = request.into_parts();
+    if body.size_hint().lower() > REQUEST_LIMIT as u64 {
+        return Ok(None);
+    }
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
+    Ok(Some(RestAsked { method: parts.method, path, query, headers: parts.headers, body, front }))
+}
+
+async fn rest_road(service: &Arc<Service>, front: bool, request: Request<Incoming>) -> Handled {
+    service.count_rest();
+    let Some(asked) = whole(front, request).await? else { return Ok(page(413)) };
+    let operation = rest::operation(&asked);
+    service.count(operation);
+    let fault = service.faults.fire(operation, Phase::Request);
+    if let Some(refusal) = troubled(fault.as_ref()).await {
+        return refusal;
+    }
+    let answer = rest::answer(service, &asked, fault).await;
+    let mut response =
+        reply(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "application/json", answer.body);
+    travel(service, operation, &asked.headers, &answer.headers, &mut response);
+    Ok(response)
+}
+
+async fn authority(service: &Arc<Service>, front: bool, request: Request<Incoming>) -> Handled {
+    let Some(asked) = whole(front, request).await? else { return Ok(page(413)) };
+    let Some(operation) = entra::operation(&asked.path) else { return Ok(page(404)) };
+    service.count(operation);
+    let fault = entra::fault(service, operation);
+    if let Some(refusal) = troubled(fault.as_ref()).await {
+        return refusal;
+    }
+    let answer = entra::answer(service, &asked, operation, fault);
+    let body = if answer.body.is_null() { String::new() } else { answer.body.to_string() };
+    let mut response =
+        reply(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "application/json; charset=utf-8", body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-cache"));
+    travel(service, operation, &asked.headers, &answer.headers, &mut response);
+    Ok(response)
+}
+
+/// The faults that keep a request from being answered at all, or put it off.
+async fn troubled(fault: Option<&FaultKind>) -> Option<Handled> {
+    match fault? {
+        FaultKind::Delay(time) => {
+            tokio::time::sleep(*time).await;
+            None
+        }
+        FaultKind::HangUp => Some(Err(io::ErrorKind::ConnectionReset.into())),
+        FaultKind::Stall => std::future::pending().await,
+        FaultKind::Status(status) => Some(Ok(page(*status))),
+        _ => None,
+    }
+}
+
+/// Headers, compression, and the faults that change how a body travels.
+fn travel(service: &Service, operation: Operation, asked: &HeaderMap, headers: &[(&'static str, String)], response: &mut Response<Reply>) {
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (header::HeaderName::try_from(*name), HeaderValue::from_str(value)) {
+            if name == header::CONTENT_TYPE {
+                response.headers_mut().insert(name, value);
+            } else {
+                response.headers_mut().append(name, value);
+            }
+        }
+    }
+    let Reply::Whole(Some(body)) = response.body() else { return };
+    let body = body.clone();
+    let half = body.slice(..body.len() / 2);
+    let announce = |response: &mut Response<Reply>, length: usize| {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    };
+    match service.faults.fire(operation, Phase::Reply { streams: false }) {
+        Some(FaultKind::Drop) => {
+            announce(response, body.len());
+            *response.body_mut() = Reply::Cut(Some(half));
+        }
+        Some(FaultKind::Length) => {
+            announce(response, body.len() + 1000);
+            *response.body_mut() = Reply::Stalled(Some(body));
+        }
+        Some(FaultKind::Flood) => *response.body_mut() = Reply::Endless(Some(half), vec![b' '; 64 * 1024].into()),
+        Some(FaultKind::MalformedJson) => *response.body_mut() = Reply::Whole(Some(half)),
+        Some(FaultKind::GzipLie) => {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        _ if service.options.gzip && accepts_gzip(asked) && !body.is_empty() => {
+            if let Some(packed) = packed(&body) {
+                response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                *response.body_mut() = Reply::Whole(Some(packed));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT_ENCODING).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("gzip"))
+}
+
+fn packed(bytes: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    io::Write::write_all(&mut encoder, bytes).and_then(|()| encoder.finish()).ok().map(Bytes::from)
 }
 
 /// The parts of a query, split at `;` and `&`, since PowerShell appends with `;`.
@@ -360,14 +472,10 @@ fn redirected(service: &Service, redirect: &Redirect, headers: &HeaderMap, query
 fn answer(service: &Service, headers: &HeaderMap, envelope: &ResponseEnvelope) -> Response<Reply> {
     let status = if envelope.body.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
     let text = soap::write_response(envelope);
-    let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("gzip"));
-    if service.options.gzip && accepts {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        if let Ok(bytes) = io::Write::write_all(&mut encoder, text.as_bytes()).and_then(|()| encoder.finish()) {
-            let mut response = reply(status, "application/soap+xml;charset=UTF-8", bytes);
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            return response;
-        }
+    if let Some(bytes) = (service.options.gzip && accepts_gzip(headers)).then(|| packed(text.as_bytes())).flatten() {
+        let mut response = reply(status, "application/soap+xml;charset=UTF-8", bytes);
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        return response;
     }
     reply(status, "application/soap+xml;charset=UTF-8", text)
 }

@@ -4,8 +4,9 @@ use super::faults::Operation;
 use super::flow::{Ended, Flow, Taken};
 use super::metadata;
 use super::organization::Organization;
+use super::pipeline::Pipeline;
 use super::records::{Category, Failure, SERVER, time_stamp};
-use super::runspace::Runspace;
+use super::runspace::{Halt, Runspace};
 use super::tenant::Service;
 use crate::clixml::{Content, Object, Value, type_names};
 use crate::psrp::{
@@ -201,11 +202,6 @@ impl Shell {
         drop(self.fragmenter.cut(&[]));
     }
 
-    /// Whether the account's roles show this cmdlet.
-    pub fn allows(&self, cmdlet: &str) -> bool {
-        !self.service.options.hidden.iter().any(|h| h.eq_ignore_ascii_case(cmdlet.trim()))
-    }
-
     /// True the first time only.
     pub fn is_first_command(&self) -> bool {
         !self.commanded.swap(true, Ordering::Relaxed)
@@ -254,12 +250,16 @@ impl Shell {
         for event in events {
             match event {
                 ServerPipelineEvent::Create(powershell) => {
-                    let runspace =
-                        Runspace::new(Arc::clone(self), Arc::clone(running), powershell.host.as_ref(), powershell.stream_options);
-                    self.start(running, move || runspace.run(&powershell));
+                    let host = powershell.host.as_ref().filter(|h| !h.use_runspace_host).cloned().unwrap_or_else(|| self.host());
+                    let runspace = Runspace::new(Box::new(Pipeline::new(self, running)), host, powershell.stream_options);
+                    let (shell, running_here) = (Arc::clone(self), Arc::clone(running));
+                    self.start(running, move || {
+                        let turn = shell.turn(&running_here).map_err(Halt::from);
+                        runspace.finish(turn.and_then(|_turn| runspace.execute(&powershell)));
+                    });
                 }
                 ServerPipelineEvent::Metadata(query) => {
-                    let runspace = Runspace::new(Arc::clone(self), Arc::clone(running), None, 0);
+                    let runspace = Runspace::new(Box::new(Pipeline::new(self, running)), self.host(), 0);
                     self.start(running, move || runspace.finish(metadata::answer(&runspace, &query)));
                 }
                 ServerPipelineEvent::Input(value) => running.flow.add_input(value),

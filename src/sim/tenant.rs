@@ -1,7 +1,9 @@
 //! The simulated tenant as its users see it: options, start, statistics, stop.
 
+use super::entra::{App, Entra};
 use super::faults::{Fault, Faults, Operation};
 use super::organization::Organization;
+use super::rest::Rest;
 use super::server;
 use super::shell::{Shell, expired_shell, malformed, over_budget, too_many_shells};
 use crate::error::{Error, ErrorKind, Result};
@@ -82,6 +84,14 @@ pub struct Builder {
     pub(super) progress: bool,
     pub(super) micro_delay: bool,
     pub(super) hidden: Vec<String>,
+    pub(super) apps: Vec<App>,
+    pub(super) refresh_tokens: Vec<String>,
+    pub(super) single_use_refresh: bool,
+    pub(super) token_lifetime: Duration,
+    pub(super) device_polls: u32,
+    pub(super) device_interval: u64,
+    pub(super) max_concurrent: Option<usize>,
+    pub(super) port_446: bool,
     faults: Vec<Fault>,
 }
 
@@ -96,7 +106,8 @@ impl Builder {
         self.accounts.push(account);
         self
     }
-    /// A token that is good as the password `Bearer <token>`. Without any, every token is.
+    /// A token that is good as the password `Bearer <token>`; without any, every token is. On the REST road it is good for
+    /// every organization.
     pub fn token(mut self, token: &str) -> Self {
         self.tokens.push(token.to_owned());
         self
@@ -151,6 +162,37 @@ impl Builder {
         self.hidden.push(cmdlet.to_owned());
         self
     }
+    /// One more application that may sign in, beside Microsoft's own public ones. Without any there is
+    /// `11111111-2222-3333-4444-555555555555` with the secret `app-secret`.
+    pub fn app(mut self, app: App) -> Self {
+        self.apps.push(app);
+        self
+    }
+    /// A refresh token of the first account, good with any client. Without any there is `partner-refresh-token`.
+    pub fn refresh_token(mut self, token: &str) -> Self {
+        self.refresh_tokens.push(token.to_owned());
+        self
+    }
+    /// Takes a refresh token back once it was redeemed; otherwise the old one and the new one are good.
+    pub fn single_use_refresh(self, single_use_refresh: bool) -> Self {
+        Self { single_use_refresh, ..self }
+    }
+    /// For how long a token is good: an hour at first.
+    pub fn token_lifetime(self, token_lifetime: Duration) -> Self {
+        Self { token_lifetime, ..self }
+    }
+    /// How often a device sign-in is pending before it is there, and the seconds between that the client is told: 2 and 1.
+    pub fn device(self, device_polls: u32, device_interval: u64) -> Self {
+        Self { device_polls, device_interval, ..self }
+    }
+    /// REST calls at a time for each organization: any number at first.
+    pub fn max_concurrent(self, max_concurrent: usize) -> Self {
+        Self { max_concurrent: Some(max_concurrent), ..self }
+    }
+    /// Links to further pages name port 446, as some front ends do.
+    pub fn port_446(self, port_446: bool) -> Self {
+        Self { port_446, ..self }
+    }
     /// Arms a fault from the start.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
@@ -168,6 +210,17 @@ impl Builder {
         }
         if self.organizations.is_empty() {
             self.organizations = ["fabrikam.com", "contoso.com", "tailspintoys.com"].map(|d| (d.to_owned(), self.mailboxes)).into();
+        }
+        if self.apps.is_empty() {
+            let id = "11111111-2222-3333-4444-555555555555".to_owned();
+            self.apps = vec![App { id, secret: Some("app-secret".to_owned()), certificate: None }];
+        }
+        if self.refresh_tokens.is_empty() {
+            self.refresh_tokens = vec!["partner-refresh-token".to_owned()];
+        }
+        let entra = Entra::default();
+        for token in &self.refresh_tokens {
+            entra.know(token, &self.accounts[0].name);
         }
         let mut organizations: Vec<_> = self.organizations.iter().map(|(d, n)| Arc::new(Organization::new(d, *n))).collect();
         for account in &self.accounts {
@@ -198,6 +251,8 @@ impl Builder {
             gone: Mutex::default(),
             refused: Mutex::default(),
             creating: Mutex::default(),
+            entra,
+            rest: Rest::default(),
         });
         runtime.spawn(server::serve(front, Arc::clone(&service), true));
         runtime.spawn(server::serve(pod, Arc::clone(&service), false));
@@ -233,6 +288,14 @@ impl Tenant {
             progress: false,
             micro_delay: false,
             hidden: Vec::new(),
+            apps: Vec::new(),
+            refresh_tokens: Vec::new(),
+            single_use_refresh: false,
+            token_lifetime: Duration::from_secs(3600),
+            device_polls: 2,
+            device_interval: 1,
+            max_concurrent: None,
+            port_446: false,
             faults: Vec::new(),
         }
     }
@@ -240,6 +303,31 @@ impl Tenant {
     /// The connection URI, without an organization.
     pub fn uri(&self) -> String {
         format!("http://{}/powershell-liveid", self.address)
+    }
+
+    /// Where the REST road begins, and what its tokens are for.
+    pub fn rest_uri(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The authority that issues tokens: what login.microsoftonline.com is.
+    pub fn authority(&self) -> String {
+        self.rest_uri()
+    }
+
+    /// The tenant id of an organization.
+    pub fn tenant_id(&self, organization: &str) -> Option<Uuid> {
+        self.service.organization(organization).map(|o| o.guid(0))
+    }
+
+    /// The applications there are beside Microsoft's own.
+    pub fn apps(&self) -> &[App] {
+        &self.service.options.apps
+    }
+
+    /// A refresh token of the first account.
+    pub fn refresh_token(&self) -> &str {
+        &self.service.options.refresh_tokens[0]
     }
 
     /// The port.
@@ -299,6 +387,10 @@ pub struct Stats {
     pub at_work: u64,
     /// HTTP requests to the endpoint.
     pub requests: u64,
+    /// HTTP requests to the REST road.
+    pub rest: u64,
+    /// Tokens issued.
+    pub tokens: u64,
     /// Faults that went off.
     pub faults: u64,
     /// Operations by name.
@@ -311,6 +403,7 @@ struct Counters {
     closed: AtomicU64,
     expired: AtomicU64,
     requests: AtomicU64,
+    rest: AtomicU64,
     operations: Mutex<HashMap<&'static str, u64>>,
 }
 
@@ -330,6 +423,10 @@ pub struct Service {
     pub pod: SocketAddr,
     /// The cookie's secret part.
     pub cookie: String,
+    /// The authority.
+    pub entra: Entra,
+    /// The REST road.
+    pub rest: Rest,
     counters: Counters,
     organizations: Vec<Arc<Organization>>,
     shells: Mutex<HashMap<String, Arc<Shell>>>,
@@ -443,6 +540,11 @@ impl Service {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a request to the REST road.
+    pub fn count_rest(&self) {
+        self.counters.rest.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts an operation.
     pub fn count(&self, operation: Operation) {
         *lock(&self.counters.operations).entry(operation.name()).or_default() += 1;
@@ -459,6 +561,8 @@ impl Service {
             expired: number(&self.counters.expired),
             at_work: shells.iter().map(|s| s.at_work() as u64).sum(),
             requests: number(&self.counters.requests),
+            rest: number(&self.counters.rest),
+            tokens: self.entra.issued(),
             faults: self.faults.served(),
             operations: lock(&self.counters.operations).iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
         }

@@ -14,6 +14,7 @@ mod module;
 mod psrp;
 mod session;
 mod sim;
+mod sim_rest;
 mod soap;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;

@@ -196,7 +196,7 @@ fn get_command(context: &mut Context<'_>, bound: &Bound) -> Run {
     let mut found = false;
     for command in metadata::commands() {
         let (verb, noun) = command.name.split_once('-').unwrap_or((&command.name, ""));
-        if any(&names, &command.name) && any(&verbs, verb) && any(&nouns, noun) && context.runspace().shell.allows(&command.name) {
+        if any(&names, &command.name) && any(&verbs, verb) && any(&nouns, noun) && context.runspace().allows(&command.name) {
             found = true;
             context.write(command.full())?;
         }

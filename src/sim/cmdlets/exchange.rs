@@ -2,11 +2,11 @@
 
 use super::super::binder::{Bound, Kind, Parameter, Piped, parameter};
 use super::super::organization::Person;
-use super::super::records::DOMAIN_CONTROLLER;
-use super::super::runspace::{CmdletInfo, Context, Halt, Run};
+use super::super::records::{DOMAIN_CONTROLLER, text_of};
+use super::super::runspace::{CmdletInfo, Context, Halt, Item, Run};
 use super::core::Simple;
 use super::{matches, objects};
-use crate::clixml::{Property, Value};
+use crate::clixml::{Content, Property, Value};
 
 const MAILBOX: Parameter = parameter("Identity", Kind::Identity("Mailbox")).at(0).from(Piped::Both);
 const REQUIRED_MAILBOX: Parameter = MAILBOX.required();
@@ -196,8 +196,10 @@ pub const CMDLETS: &[CmdletInfo] = &[
 
 /// What Get-Mailbox gives when nobody says how many.
 const DEFAULT_SIZE: usize = 1000;
-const MORE_BY_DEFAULT: &str = "By default, only the first 1000 items are returned. Use the ResultSize parameter to specify the number of items returned. To return all items, specify \"-ResultSize Unlimited\". Be aware that, depending on the actual number of items, returning all items can take a long time and consume a large amount of memory. Also, we don't recommend storing the results in a variable. Instead, pipe the results to another task or script to perform batch changes.";
-const MORE: &str =
+/// The warning where there is more than the usual number.
+pub const MORE_BY_DEFAULT: &str = "By default, only the first 1000 items are returned. Use the ResultSize parameter to specify the number of items returned. To return all items, specify \"-ResultSize Unlimited\". Be aware that, depending on the actual number of items, returning all items can take a long time and consume a large amount of memory. Also, we don't recommend storing the results in a variable. Instead, pipe the results to another task or script to perform batch changes.";
+/// The warning where there is more than was asked for.
+pub const MORE: &str =
     "There are more results available than are currently displayed. To view them, increase the value for the ResultSize parameter.";
 
 fn not_found(context: &Context<'_>, identity: &str) -> super::super::records::Failure {
@@ -267,7 +269,7 @@ fn select(context: &mut Context<'_>, bound: &Bound, mut each: impl FnMut(&mut Co
         Some(size) => size.as_i64().map_or(usize::MAX, |n| n as usize),
     };
     let (mut given, mut next) = (0, 0);
-    let organization = std::sync::Arc::clone(&context.runspace().shell.organization);
+    let organization = std::sync::Arc::clone(context.organization());
     while let Some(person) = organization.next_person(&mut next) {
         let is = |pattern: &str| matches(pattern, &person.alias) || matches(pattern, &person.display_name);
         if pattern.as_deref().is_some_and(|p| !is(p))
@@ -279,10 +281,10 @@ fn select(context: &mut Context<'_>, bound: &Bound, mut each: impl FnMut(&mut Co
             continue;
         }
         if !filter.is_empty() {
-            let item = super::super::runspace::Item::Text(organization.render(&person));
+            let item = Item::Text(organization.render(&person));
             let value = item.value();
             let holds = |(property, operator, wanted): &(String, String, String)| {
-                let text = value.property(property).map(super::super::records::text_of).unwrap_or_default();
+                let text = value.property(property).map(text_of).unwrap_or_default();
                 let same = if operator.ends_with("like") { matches(wanted, &text) } else { wanted.eq_ignore_ascii_case(&text) };
                 same != operator.starts_with("-n")
             };
@@ -327,7 +329,10 @@ fn set_mailbox(context: &mut Context<'_>, bound: &Bound) -> Run {
             changes.push(Property::new(name, value.clone()));
         }
     }
-    let addresses = bound.texts("EmailAddresses");
+    let addresses = match bound.get("EmailAddresses").and_then(Value::as_object).map(|o| &o.content) {
+        Some(Content::Dictionary(delta)) => changed_addresses(context, &person, delta),
+        _ => bound.texts("EmailAddresses"),
+    };
     if !addresses.is_empty() {
         changes.push(Property::new("EmailAddresses", super::super::mailbox::addresses(&addresses)));
     }
@@ -340,6 +345,25 @@ fn set_mailbox(context: &mut Context<'_>, bound: &Bound) -> Run {
     }
     context.organization().change(&person, changes);
     Ok(())
+}
+
+/// A mailbox's addresses after `@{Add = …; Remove = …}`.
+fn changed_addresses(context: &Context<'_>, person: &Person, delta: &[(Value, Value)]) -> Vec<String> {
+    let item = Item::Text(context.organization().render(person));
+    let mut addresses: Vec<String> =
+        item.value().property("EmailAddresses").and_then(Value::as_list).map(|l| l.iter().map(text_of).collect()).unwrap_or_default();
+    for (key, values) in delta {
+        let values = values.as_list().map_or_else(|| vec![text_of(values)], |l| l.iter().map(text_of).collect());
+        match text_of(key).to_ascii_lowercase().as_str() {
+            "add" => addresses.extend(values.into_iter().map(|v| if v.contains(':') { v } else { format!("smtp:{v}") })),
+            "remove" => addresses.retain(|a| {
+                let bare = a.split_once(':').map_or(a.as_str(), |p| p.1);
+                !values.iter().any(|v| v.eq_ignore_ascii_case(a) || v.eq_ignore_ascii_case(bare))
+            }),
+            _ => {}
+        }
+    }
+    addresses
 }
 
 fn new_mailbox(context: &mut Context<'_>, bound: &Bound) -> Run {
@@ -476,7 +500,7 @@ fn get_distribution_group(context: &mut Context<'_>, bound: &Bound) -> Run {
 
 fn get_distribution_group_member(context: &mut Context<'_>, bound: &Bound) -> Run {
     for place in groups(context, bound)? {
-        let organization = std::sync::Arc::clone(&context.runspace().shell.organization);
+        let organization = std::sync::Arc::clone(context.organization());
         let (mut next, mut given, limit) = (0, 0, bound.number("ResultSize").unwrap_or(i64::MAX));
         while let Some(person) = organization.next_person(&mut next) {
             if place > 0 && person.index % (place + 2) != 0 {

@@ -6,6 +6,7 @@ mod objects;
 mod trial;
 
 use super::runspace::CmdletInfo;
+pub use exchange::{MORE, MORE_BY_DEFAULT};
 
 /// What the restricted runspace knows under a second name.
 const ALIASES: &[(&str, &str)] = &[("select", "Select-Object"), ("measure", "Measure-Object"), ("gcm", "Get-Command")];
@@ -13,6 +14,11 @@ const ALIASES: &[(&str, &str)] = &[("select", "Select-Object"), ("measure", "Mea
 /// Every cmdlet there is.
 pub fn all() -> impl Iterator<Item = &'static CmdletInfo> {
     core::CMDLETS.iter().chain(exchange::CMDLETS).chain(trial::CMDLETS)
+}
+
+/// Whether it is more than PowerShell's own.
+pub fn is_exchange(info: &CmdletInfo) -> bool {
+    !core::CMDLETS.iter().any(|c| c.name == info.name)
 }
 
 /// The cmdlet of this name or alias.
