@@ -919,6 +919,24 @@ void dt_command_free(dt_command *command);
 dt_status dt_invocation_next(dt_invocation *invocation, uint32_t wait_ms, dt_item **item, dt_error **error);
 
 /**
+ * Waits until `dt_invocation_next` of one of several invocations would give something other than `DT_STATUS_PENDING`, and
+ * gives its place in the array: the first that has something. It takes nothing: call `dt_invocation_next` with a wait of 0
+ * then. Who wants each to have its turn moves the one that had it to the end of the array.
+ *
+ * **Ownership:** the array is read before the call returns.
+ *
+ * **Threads:** any, also while another one waits in `dt_invocation_next`, which may then have taken what there was.
+ *
+ * **Returns:** `DT_STATUS_OK` with the place; `DT_STATUS_PENDING` where none had anything within `wait_ms`;
+ * `DT_STATUS_INVALID_ARGUMENT` where there are none.
+ */
+dt_status dt_invocation_wait_any(const dt_invocation *const *invocations,
+                                 size_t count,
+                                 uint32_t wait_ms,
+                                 size_t *place,
+                                 dt_error **error);
+
+/**
  * Sends one input object, for a command whose property `input` is true. `clixml` NULL is $null.
  *
  * **Ownership:** the object, a CLIXML document with one object, is copied.

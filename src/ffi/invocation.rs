@@ -46,6 +46,47 @@ pub unsafe extern "C" fn dt_invocation_next(
     })
 }
 
+/// Waits until `dt_invocation_next` of one of several invocations would give something other than `DT_STATUS_PENDING`, and
+/// gives its place in the array: the first that has something. It takes nothing: call `dt_invocation_next` with a wait of 0
+/// then. Who wants each to have its turn moves the one that had it to the end of the array.
+///
+/// **Ownership:** the array is read before the call returns.
+///
+/// **Threads:** any, also while another one waits in `dt_invocation_next`, which may then have taken what there was.
+///
+/// **Returns:** `DT_STATUS_OK` with the place; `DT_STATUS_PENDING` where none had anything within `wait_ms`;
+/// `DT_STATUS_INVALID_ARGUMENT` where there are none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_invocation_wait_any(
+    invocations: *const *const dt_invocation,
+    count: usize,
+    wait_ms: u32,
+    place: *mut usize,
+    error: *mut *mut dt_error,
+) -> dt_status {
+    guard(error, || {
+        if invocations.is_null() || count == 0 {
+            return Err(unusable("invocations", "none"));
+        }
+        if place.is_null() {
+            return Err(unusable("place", "NULL"));
+        }
+        if count > isize::MAX as usize / size_of::<*const dt_invocation>() {
+            return Err(unusable("invocations", "more than memory holds"));
+        }
+        let pointers = unsafe { std::slice::from_raw_parts(invocations, count) };
+        let held = pointers.iter().map(|i| unsafe { borrow(*i) }).collect::<Result<Vec<_>>>()?;
+        let contents: Vec<&Invocation> = held.iter().map(|h| &**h).collect();
+        Ok(match Invocation::wait_any(&contents, wait_of(wait_ms)) {
+            Some(index) => {
+                unsafe { place.write(index) };
+                DT_STATUS_OK
+            }
+            None => DT_STATUS_PENDING,
+        })
+    })
+}
+
 /// Sends one input object, for a command whose property `input` is true. `clixml` NULL is $null.
 ///
 /// **Ownership:** the object, a CLIXML document with one object, is copied.

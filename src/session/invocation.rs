@@ -6,7 +6,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime;
 use crate::transport::{Channel, Record, Refusal, Taken, lock};
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 /// What [`Invocation::next`] gives.
@@ -51,6 +54,25 @@ impl Invocation {
                 Some(Taken::Failed(error)) => return Err(self.session.core().named(error)),
                 Some(Taken::End) => return Ok(Next::End),
             }
+        }
+    }
+
+    /// Waits until `next` of one of several would give something, and says of which: the first in their order. None when the
+    /// time is up.
+    pub fn wait_any(invocations: &[&Self], wait: Duration) -> Option<usize> {
+        let mut waits: Vec<_> = invocations.iter().map(|i| Box::pin(i.ready())).collect();
+        let first = pin!(poll_fn(|context| {
+            match waits.iter_mut().position(|w| w.as_mut().poll(context).is_ready()) {
+                Some(index) => Poll::Ready(index),
+                None => Poll::Pending,
+            }
+        }));
+        runtime::wait(first, wait)
+    }
+
+    async fn ready(&self) {
+        if lock(&self.batch).is_empty() {
+            self.channel.ready().await;
         }
     }
 

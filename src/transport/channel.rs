@@ -131,6 +131,22 @@ impl Channel {
         }
     }
 
+    /// Waits until [`Channel::take`] would not wait, and takes nothing.
+    pub(crate) async fn ready(&self) {
+        loop {
+            let filled = self.filled.notified();
+            {
+                let records = lock(&self.records);
+                if !records.batches.is_empty() || records.end.is_some() {
+                    // The word may have been for one who takes.
+                    self.filled.notify_one();
+                    return;
+                }
+            }
+            filled.await;
+        }
+    }
+
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
         // A road that waits for room must see the stop.

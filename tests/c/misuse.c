@@ -71,6 +71,9 @@ static void null_everywhere(void)
     INVALID("dt_invocation", dt_invocation_next(NULL, 0, &item, &error));
     CHECK(item == NULL);
     INVALID("dt_item", dt_invocation_next(NULL, 0, NULL, &error));
+    const dt_invocation *none[1] = {NULL};
+    size_t place = 0;
+    INVALID("dt_invocation", dt_invocation_wait_any(none, 1, 0, &place, &error));
     INVALID("dt_invocation", dt_invocation_send(NULL, NULL, 0, &error));
     INVALID("dt_invocation", dt_invocation_end_input(NULL, &error));
     INVALID("dt_invocation", dt_invocation_reply(NULL, 1, NULL, &error));

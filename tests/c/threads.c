@@ -105,6 +105,42 @@ static void fed(const dt_session *session)
     ended(invocation);
 }
 
+/* Of several, the one that has something is found, and one that has nothing is waited for. */
+static void any_of_two(const dt_session *session)
+{
+    dt_session *other = connect_with(options_for_test());
+    dt_invocation *slow = slowly(session), *quick = invoke(other, command_named("Get-AcceptedDomain"));
+    const dt_invocation *both[2] = {slow, quick};
+    size_t place = 7;
+    int outputs[2] = {0, 0};
+    while (!outputs[1] || outputs[0] < 2) {
+        EXPECT(DT_STATUS_OK, dt_invocation_wait_any(both, 2, DT_WAIT_FOREVER, &place, &error));
+        CHECK(place < 2);
+        dt_item *item = NULL;
+        dt_status status = dt_invocation_next(place ? quick : slow, 0, &item, NULL);
+        if (status == DT_STATUS_END && place) {
+            /* Its end stays, so that it is asked for no more. */
+            CHECK(outputs[1]);
+            break;
+        }
+        CHECK(status == DT_STATUS_OK);
+        outputs[place] += dt_item_kind(item) == DT_ITEM_OUTPUT;
+        dt_item_free(item);
+    }
+    dt_invocation_free(quick);
+    EXPECT(DT_STATUS_PENDING, dt_invocation_wait_any(both, 1, 0, &place, &error));
+    EXPECT(DT_STATUS_INVALID_ARGUMENT, dt_invocation_wait_any(both, 0, 0, &place, &error));
+    EXPECT(DT_STATUS_INVALID_ARGUMENT, dt_invocation_wait_any(NULL, 1, 0, &place, &error));
+    EXPECT(DT_STATUS_INVALID_ARGUMENT, dt_invocation_wait_any(both, 1, 0, NULL, &error));
+    /* A stop is something too. */
+    pthread_t thread = start(stop, slow);
+    EXPECT(DT_STATUS_OK, dt_invocation_wait_any(both, 1, DT_WAIT_FOREVER, &place, &error));
+    pthread_join(thread, NULL);
+    CHECK(place == 0 && last_status(slow) == DT_STATUS_CANCELLED);
+    ended(slow);
+    close_session(other);
+}
+
 /* A session that is closed while a command runs: the thread that waits for items gets an error, not silence. */
 static void closed_while_running(dt_session *session)
 {
@@ -122,6 +158,7 @@ int main(void)
     cancelled_connect();
     dt_session *session = connect_with(options_for_test());
     stopped(session);
+    any_of_two(session);
     fed(session);
     closed_while_running(session);
     dt_session_free(session);

@@ -135,7 +135,7 @@ fn the_module_binds_what_is_there() {
         let bound = |word: &str| match word {
             "void" => "void",
             "ref" | "refsize" => "place",
-            "ptr" | "string" | "bytes" => "pointer",
+            "ptr" | "string" | "bytes" | "handles" => "pointer",
             "uint" => "uint",
             "ulong" => "ulong",
             "long" => "long",

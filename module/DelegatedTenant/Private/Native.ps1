@@ -2,6 +2,7 @@
 #   ptr          a handle, or a string on its way out, to be read at once by Read-Utf8: borrowed pointers are not kept
 #   string       UTF-8, copied by the library
 #   bytes size   a buffer and its length
+#   handles size several handles, and how many
 #   ref refsize  a handle, an error or a length on its way out
 $script:NativeTable = @'
 dt_abi_version uint
@@ -40,6 +41,7 @@ dt_command_end_statement int ptr ref
 dt_command_set int ptr string string ref
 dt_command_free void ptr
 dt_invocation_next int ptr uint ref ref
+dt_invocation_wait_any int handles size uint refsize ref
 dt_invocation_send int ptr string uint ref
 dt_invocation_end_input int ptr ref
 dt_invocation_reply int ptr long string ref
@@ -69,7 +71,7 @@ function script:Initialize-Native([string] $Library) {
     $native = [AppDomain]::CurrentDomain.GetData($slot)
     if ($native) { return $native }
     $types = @{
-        void = [void]; int = [int]; uint = [uint32]; long = [long]; ulong = [uint64]; ptr = [IntPtr]; string = [string]; bytes = [byte[]]; size = [UIntPtr]
+        void = [void]; int = [int]; uint = [uint32]; long = [long]; ulong = [uint64]; ptr = [IntPtr]; string = [string]; bytes = [byte[]]; handles = [IntPtr[]]; size = [UIntPtr]
         ref = [IntPtr].MakeByRefType(); refsize = [UIntPtr].MakeByRefType()
     }
     # [MarshalAs(UnmanagedType.LPUTF8Str)], as metadata has it: a Windows string would otherwise leave in the ANSI code page.
