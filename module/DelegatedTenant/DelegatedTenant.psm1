@@ -7,7 +7,7 @@ foreach ($name in 'Connect-DelegatedTenant', 'Disconnect-DelegatedTenant') { . "
 $path = "$PSScriptRoot/Public/Invoke-TenantCmdlet.ps1"
 if ($PSVersionTable.PSVersion -ge [version] '7.3') {
     $text = [IO.File]::ReadAllText($path)
-    $text = $text.Insert($text.LastIndexOf('}'), '    clean { if ($runs -or $temporary) { Stop-Invocation $runs; foreach ($one in $temporary) { Close-Session $one $one.CancelTimeout } } }' + "`n")
+    $text = $text.Insert($text.LastIndexOf('}'), '    clean { if ($flow) { Stop-Flow $flow } }' + "`n")
     . ([System.Management.Automation.Language.Parser]::ParseInput($text, $path, [ref] $null, [ref] $null).GetScriptBlock())
 }
 else { . $path }
@@ -19,7 +19,7 @@ $script:Sessions = [ordered] @{}
 function Initialize-Module {
     if ($script:Native) { return }
     # The files name their functions script:, since they are read from within this one.
-    foreach ($name in 'Library', 'Native', 'Lifetime', 'Failure', 'Clixml', 'Session', 'Command', 'HostCall', 'Invocation') { . "$PSScriptRoot/Private/$name.ps1" }
+    foreach ($name in 'Library', 'Native', 'Lifetime', 'Failure', 'Clixml', 'Session', 'Command', 'HostCall', 'Invocation', 'Flow', 'Job') { . "$PSScriptRoot/Private/$name.ps1" }
     $script:Library = Find-NativeLibrary $PSScriptRoot
     $script:Native = Initialize-Native $script:Library
     $ExecutionContext.SessionState.Module.OnRemove = { Close-EverySession }

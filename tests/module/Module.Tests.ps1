@@ -93,7 +93,7 @@ Describe 'The help of <_>' -ForEach $commands {
     It 'describes each parameter' {
         $common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
         # Those of the temporary session are described where sessions are opened.
-        $elsewhere = if ($command.Name -eq 'Invoke-TenantCmdlet') { $command.Parameters.Values | Where-Object { $_.ParameterSets.Count -eq 1 -and $_.ParameterSets.ContainsKey('Uri') -and $_.Name -ne 'ConnectionUri' } | ForEach-Object Name }
+        $elsewhere = if ($command.Name -eq 'Invoke-TenantCmdlet') { $command.Parameters.Values | Where-Object { $_.ParameterSets.ContainsKey('Uri') -and -not $_.ParameterSets.ContainsKey('Session') -and $_.Name -ne 'ConnectionUri' } | ForEach-Object Name }
         foreach ($name in $command.Parameters.Keys | Where-Object { $_ -notin $common -and $_ -notin $elsewhere }) {
             $text = "$((($help.parameters.parameter | Where-Object name -eq $name).description).Text)"
             "$name $($text.Length -gt 10)" | Should -Be "$name True"

@@ -32,6 +32,26 @@ function script:ConvertTo-Statement([scriptblock] $Block, [object[]] $ArgumentLi
     finally { $shell[0].Dispose() }
 }
 
+# The block of a script file: with the checks, the identities and the words of Invoke-Command.
+function script:Get-FileBlock([string] $Path, $Cmdlet) {
+    $refuse = { param($text) $Cmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new([ArgumentException]::new($text, 'filePath'), 'System.ArgumentException', 'NotSpecified', $null)) }
+    if ([System.Management.Automation.WildcardPattern]::ContainsWildcardCharacters($Path)) { & $refuse 'Wildcard characters are not supported for the FilePath parameter. Specify a path without wildcard characters.' }
+    if (-not $Path.EndsWith('.ps1', [StringComparison]::OrdinalIgnoreCase)) { & $refuse 'The value of the FilePath parameter must be a PowerShell script file. Enter the path to a file with a .ps1 file name extension and try the command again.' }
+    $provider = $null
+    try {
+        $full = $Cmdlet.GetResolvedProviderPathFromPSPath($Path, [ref] $provider)[0]
+        $file = $Cmdlet.SessionState.InvokeCommand.GetCommand($full, 'ExternalScript')
+        # Whether the execution policy lets it be read.
+        $file.ValidateScriptInfo($Cmdlet.Host)
+        $file.ScriptBlock
+    }
+    catch {
+        $inner = $_.Exception
+        while ($inner.InnerException -is [System.Management.Automation.RuntimeException]) { $inner = $inner.InnerException }
+        $Cmdlet.ThrowTerminatingError($(if ($inner.ErrorRecord) { [System.Management.Automation.ErrorRecord]::new($inner.ErrorRecord, $inner) } else { $_ }))
+    }
+}
+
 # A block that cannot be converted is sent as it stands, and a server without a language refuses it. A server with one runs it.
 function script:ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $ArgumentList, $Cmdlet) {
     $arguments = @(foreach ($value in $ArgumentList) { @{ Name = $null; Value = $value } })

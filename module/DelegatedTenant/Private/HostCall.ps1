@@ -43,7 +43,9 @@ function script:Invoke-HostCall($Run, [IntPtr] $Item, $HostOfCaller) {
     if ($method -ge 19 -and $method -le 22) { return }
     $refusal = $null
     # What asks the user, where there is none: refused without an exception, which would be one more entry in -ErrorVariable.
-    if ($method -in 11, 12, 23, 24, 25, 26, 46, 56 -and -not (Test-Interactive)) { $refusal = 'PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.' }
+    $asks = $method -in 11, 12, 23, 24, 25, 26, 46, 56
+    if ($asks -and $HostOfCaller.IsJob) { $refusal = 'The command runs as a job, where nobody can answer its question. Run it without -AsJob, or so that it does not ask (-Confirm:$false, -Force).' }
+    elseif ($asks -and -not (Test-Interactive)) { $refusal = 'PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.' }
     else {
         try {
             $text = Read-Document $Item 'dt_item_clixml'
@@ -78,7 +80,7 @@ function script:Invoke-HostMethod([int] $Method, $Parameters, $HostOfCaller, $Ru
         4 { $HostOfCaller.CurrentCulture }
         5 { $HostOfCaller.CurrentUICulture }
         # The server may end its session, not the user's PowerShell.
-        6 { Close-Session $Run.Session 0 }
+        6 { $null = Close-Session $Run.Session 0 }
         { $_ -in 7, 8, 52, 53, 55 } { throw [NotSupportedException]::new('Nested prompts and pushed runspaces are not available in this session.') }
         { $_ -in 9, 10 } { }
         11 { $ui.ReadLine() }

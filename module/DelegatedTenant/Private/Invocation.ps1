@@ -22,22 +22,25 @@ function script:Start-Invocation($Session, $Commands, [string] $Reason, [bool] $
     }
     $notes = [psnoteproperty[]] ([psnoteproperty]::new('PSComputerName', $Session.ComputerName), [psnoteproperty]::new('RunspaceId', $Session.InstanceId), [psnoteproperty]::new('PSShowComputerName', $ShowComputerName))
     @{
-        Session = $Session; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Thrown = $null; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
+        Session = $Session; Target = $null; Failure = $null; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Thrown = $null; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
         Notes = $notes; Origin = [System.Management.Automation.Remoting.OriginInfo]::new($Session.ComputerName, $Session.InstanceId)
     }
 }
 
-# Hands on what has come, until nothing more comes within the wait or the command is at its end. $Alone: a remote throw is kept, to be thrown.
-function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
+# Hands on what has come, until nothing more comes within the wait, the command is at its end, or $Most records came. $Alone: a remote
+# throw is kept, to be thrown.
+function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [int] $Most = [int]::MaxValue) {
     $native = $script:Native
     $invocation = $Run.Pointer
     $session = $Run.Session
+    if ($Run.Target.Child) { $Cmdlet.Target = $Run.Target }
     $computer, $runspace, $show = $Run.Notes
     $item = $failure = [IntPtr]::Zero
     $length = [UIntPtr]::Zero
     $utf8 = [Text.Encoding]::UTF8
     $buffer = $Run.Buffer
-    while ($true) {
+    $status = 0
+    while ($Most-- -gt 0) {
         $status = $native::dt_invocation_next($invocation, $Wait, [ref] $item, [ref] $failure)
         if ($status -ne 0) { break }
         $kind = $native::dt_item_kind($item)
@@ -86,11 +89,14 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone) {
     $read = Read-Failure $failure
     if ($read.Status -eq 700) { return }
     if (-not $read.Record) {
-        $Cmdlet.WriteError((New-InvocationError $read $session))
+        $record = New-InvocationError $read $session
+        $Run.Failure = $record.Exception
+        $Cmdlet.WriteError($record)
         return
     }
     $remote = [System.Management.Automation.PSSerializer]::Deserialize($read.Record)
     $record = ConvertTo-RemotingError $remote $Run.Origin
+    $Run.Failure = $record.Exception
     if ($Alone -and $record.Exception -is [System.Management.Automation.RemoteException] -and $record.Exception.SerializedRemoteException.WasThrownFromThrowStatement) {
         # A throw of the server is a throw of the command: by the command itself, since each function on its way would count it once more.
         $Run.Thrown = $record.Exception
@@ -145,7 +151,7 @@ function script:ConvertTo-ProgressRecord($Remote) {
 }
 
 # The sessions that can run a command now; an error for each of the others, and one that ends the command when none is left.
-function script:Select-UsableSession($Sessions, $Cmdlet) {
+function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob) {
     $seen = @{}
     $usable = foreach ($session in $Sessions) {
         if (-not (Test-Session $session)) {
@@ -157,14 +163,20 @@ function script:Select-UsableSession($Sessions, $Cmdlet) {
             $Cmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'RemoteRunspaceInfoHasDuplicates', 'InvalidArgument', $session))
         }
         $seen[$session.InstanceId] = $true
-        if ("$($session.State)" -eq 'Opened') { $session } else { $Cmdlet.WriteError((New-StateError $session $null)) }
+        # A job says for itself which of its sessions are of no use.
+        if ($AsJob -or "$($session.State)" -eq 'Opened') { $session } else { $Cmdlet.WriteError((New-StateError $session $null)) }
     }
     if (-not $usable) { $Cmdlet.ThrowTerminatingError((New-NoSessionError)) }
     $usable
 }
 
 # Why a session takes no command: it is not open, or it is busy. Other refusals are told as they are.
-function script:New-StateError($Session, $Refusal) {
+function script:New-StateError($Session, $Refusal, [bool] $InJob) {
+    if ($InJob -and "$($Session.State)" -ne 'Opened') {
+        # A job of PowerShell's own says it in these words.
+        $exception = [System.Management.Automation.Runspaces.InvalidRunspaceStateException]::new("Cannot invoke the pipeline because the runspace is not in the Opened state. Current state of the runspace is '$($Session.State)'.")
+        return [System.Management.Automation.ErrorRecord]::new($exception, "InvalidSessionState,$($Session.ComputerName)", 'OperationStopped', $Session)
+    }
     $which = "$($Session.Name), $($Session.InstanceId), $($Session.ComputerName)"
     if ("$($Session.State)" -ne 'Opened') {
         $text = "Because the session state for session $which is not equal to Open, you cannot run a command in the session.  The session state is $($Session.State)."
@@ -182,32 +194,6 @@ function script:New-StateError($Session, $Refusal) {
 function script:New-NoSessionError {
     $text = 'No valid sessions were specified.  Ensure you provide valid sessions that are in the Opened state and are available to run commands.'
     [System.Management.Automation.ErrorRecord]::new([System.Management.Automation.PSInvalidOperationException]::new($text), 'InvalidOperation', 'InvalidOperation', $null)
-}
-
-# Sessions for one call. They are not in the list.
-function script:Open-TemporarySession($Bound, $SessionOption, $Cmdlet) {
-    $option = if ($SessionOption) { $SessionOption } else { $Cmdlet.SessionState.PSVariable.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
-    $settings = Get-SessionSettings $Bound $option $Cmdlet.Host
-    foreach ($uri in $Bound['ConnectionUri']) {
-        $refused = $null
-        $session = Start-Session $settings $uri.OriginalString 'Temporary' ([ref] $refused)
-        if ($refused) { $Cmdlet.WriteError((New-OpenError $refused $uri)); continue }
-        $open = $false
-        try {
-            $failed = Wait-Session $session $Cmdlet
-            if ($failed) { $Cmdlet.WriteError((New-OpenError $failed $session)) }
-            else {
-                $open = $true
-                $session
-            }
-        }
-        finally {
-            if (-not $open) {
-                Close-Session $session ([Math]::Min(2000, $session.CancelTimeout))
-                $session.Handle.Dispose()
-            }
-        }
-    }
 }
 
 # Sends one object to every run. While a queue is full, what the commands say is handed on, or both sides would wait for each other.

@@ -96,17 +96,16 @@ function script:Read-Credential($Cmdlet) {
     $Cmdlet.Host.UI.PromptForCredential('PowerShell credential request', 'Enter your credentials.', '', '')
 }
 
-# Waits a tenth of a second at a time, so that Ctrl+C is felt. Gives nothing when the session is open, else its error as read.
-function script:Wait-Session($Session, $Cmdlet) {
+# Looks what has become of a session that opens, and hands on its warnings; $Told counts those. Whether it has come to its end: it is
+# open, or there is an error as read.
+function script:Read-Opening($Session, $Cmdlet, [uint32] $Wait, [ref] $Told, [ref] $Failed) {
     $native = $script:Native
     $handle = $Session.Handle.DangerousGetHandle()
     $failure = [IntPtr]::Zero
-    $told = 0
-    do {
-        $status = $native::dt_session_wait($handle, 100, [ref] $failure)
-        while ($warning = Read-Utf8 ($native::dt_session_warning($handle, [IntPtr] $told))) { $told++; $Cmdlet.WriteWarning($warning) }
-    } while ($status -eq 1)
-    if ($status -ge 100) { Read-Failure $failure }
+    $status = $native::dt_session_wait($handle, $Wait, [ref] $failure)
+    while ($warning = Read-Utf8 ($native::dt_session_warning($handle, [IntPtr] $Told.Value))) { $Told.Value++; $Cmdlet.WriteWarning($warning) }
+    if ($status -ge 100) { $Failed.Value = Read-Failure $failure }
+    $status -ne 1
 }
 
 # The getters are script blocks of no module, so that they run in whatever runspace asks.
@@ -165,7 +164,7 @@ function script:Register-Session($Session) {
     $script:Sessions["$($Session.Id)"] = $Session
 }
 
-# Closes within the session's time for it. What goes wrong on the way is nobody's concern any more.
+# Closes within the session's time for it; whether it is done. What goes wrong on the way is nobody's concern any more.
 function script:Close-Session($Session, [uint32] $Wait) {
     $native = $script:Native
     $handle = $Session.Handle.DangerousGetHandle()
@@ -176,11 +175,12 @@ function script:Close-Session($Session, [uint32] $Wait) {
         if ($status -ge 100) { $native::dt_error_free($failure) }
     } while ($status -eq 1 -and $end.ElapsedMilliseconds -lt $Wait)
     $script:Sessions.Remove("$($Session.Id)")
+    $status -ne 1
 }
 
 # The module goes: its sessions go with it, all at once and not one after the other.
 function script:Close-EverySession {
     $open = @($script:Sessions.Values)
-    foreach ($session in $open) { Close-Session $session 0 }
-    foreach ($session in $open) { Close-Session $session 10000 }
+    foreach ($session in $open) { $null = Close-Session $session 0 }
+    foreach ($session in $open) { $null = Close-Session $session 10000 }
 }

@@ -31,6 +31,8 @@ function Connect-DelegatedTenant {
     What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one.
     .PARAMETER Name
     A name for the session, or one for each URI; Tenant1, Tenant2 and so on when absent.
+    .PARAMETER ThrottleLimit
+    How many sessions open at a time, of those of one call; 3 when absent, since an account may have three.
     .PARAMETER AllowUnencrypted
     Allows an http address. The password then travels readable for anybody on the way.
     .PARAMETER OpenTimeout
@@ -103,6 +105,8 @@ function Connect-DelegatedTenant {
 
         [string[]] $Name,
 
+        [int] $ThrottleLimit,
+
         [switch] $AllowUnencrypted,
 
         [ValidateRange(1, 2147483647)] [int] $OpenTimeout,
@@ -124,21 +128,30 @@ function Connect-DelegatedTenant {
     }
     process {
         $opening = [System.Collections.Generic.List[object]]::new()
+        $told = 0
         try {
             $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
             if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
             $settings = Get-SessionSettings $PSBoundParameters $option $Host
-            foreach ($uri in $ConnectionUri) {
-                $label = if ($Name -and $named -lt $Name.Count) { $Name[$named] } else { '' }
-                $named++
-                $refused = $null
-                $begun = Start-Session $settings $uri.OriginalString $label ([ref] $refused)
-                if ($begun) { $opening.Add($begun) } else { $PSCmdlet.WriteError((New-OpenError $refused $uri)) }
-            }
-            while ($opening.Count) {
+            $waiting = [System.Collections.Generic.Queue[uri]]::new($ConnectionUri)
+            $limit = if ($ThrottleLimit -gt 0) { $ThrottleLimit } else { 3 }
+            while ($waiting.Count -or $opening.Count) {
+                $open = @(foreach ($session in $opening) { if ("$($session.State)" -in 'BeforeOpen', 'Opening') { $session } })
+                for ($i = $open.Count; $i -lt $limit -and $waiting.Count; $i++) {
+                    $uri = $waiting.Dequeue()
+                    $label = if ($Name -and $named -lt $Name.Count) { $Name[$named] } else { '' }
+                    $named++
+                    $refused = $null
+                    $begun = Start-Session $settings $uri.OriginalString $label ([ref] $refused)
+                    if ($begun) { $opening.Add($begun) } else { $PSCmdlet.WriteError((New-OpenError $refused $uri)) }
+                }
+                if (-not $opening.Count) { continue }
+                # They open side by side, and are given in the order of their URIs. A tenth of a second, so that Ctrl+C is felt.
                 $session = $opening[0]
-                $failed = Wait-Session $session $PSCmdlet
+                $failed = $null
+                if (-not (Read-Opening $session $PSCmdlet 100 ([ref] $told) ([ref] $failed))) { continue }
                 $opening.RemoveAt(0)
+                $told = 0
                 if ($failed) {
                     if ($failed.native_id -eq 'AccessDenied' -and -not $Credential) { $failed.remedy = 'No credential was given: the server wants one, with -Credential.' }
                     $record = New-OpenError $failed $session
@@ -155,9 +168,9 @@ function Connect-DelegatedTenant {
         finally {
             # Stopped half way: the shells that may be open by now are given back. A server that does not even answer the Create is
             # waited for by the library, not by whoever pressed Ctrl+C.
-            foreach ($session in $opening) { Close-Session $session 0 }
+            foreach ($session in $opening) { $null = Close-Session $session 0 }
             foreach ($session in $opening) {
-                Close-Session $session ([Math]::Min(2000, $session.CancelTimeout))
+                $null = Close-Session $session ([Math]::Min(2000, $session.CancelTimeout))
                 $session.Handle.Dispose()
             }
         }

@@ -96,7 +96,7 @@ function Disconnect-DelegatedTenant {
             }
         }
         $closing = @(foreach ($one in $chosen) { if ($PSCmdlet.ShouldProcess($one.ComputerName, 'Remove')) { $one } })
-        foreach ($one in $closing) { Close-Session $one 0 }
-        foreach ($one in $closing) { Close-Session $one $one.CancelTimeout }
+        foreach ($one in $closing) { $null = Close-Session $one 0 }
+        foreach ($one in $closing) { $null = Close-Session $one $one.CancelTimeout }
     }
 }

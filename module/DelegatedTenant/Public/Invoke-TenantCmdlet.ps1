@@ -18,6 +18,8 @@ function Invoke-TenantCmdlet {
     Opens a session there for this call only, and closes it afterwards. For the other parameters of opening, see Connect-DelegatedTenant.
     .PARAMETER ScriptBlock
     The cmdlets to run.
+    .PARAMETER FilePath
+    A script file whose text is the block: a .ps1 file, without wildcards.
     .PARAMETER CommandName
     One cmdlet, instead of a script block.
     .PARAMETER Parameters
@@ -28,10 +30,17 @@ function Invoke-TenantCmdlet {
     Pipeline input for the first cmdlet of the block, sent on while it runs.
     .PARAMETER HideComputerName
     Has the views leave out the name of the server; the property stays.
+    .PARAMETER ThrottleLimit
+    How many sessions run the command at a time: 32 when absent, and 3 where ConnectionUri opens them, since an account may have three.
+    .PARAMETER AsJob
+    Runs the command in the background and returns a job at once, for Wait-Job, Receive-Job, Stop-Job and Remove-Job. It has one child
+    for each session. A question that the command asks is refused there, and fails the command.
+    .PARAMETER JobName
+    A name for the job. It implies AsJob.
     .INPUTS
     Any object: input for the remote command.
     .OUTPUTS
-    What the remote command returns, deserialized.
+    What the remote command returns, deserialized. With -AsJob, a job.
     .EXAMPLE
     Invoke-TenantCmdlet -Session $session -ScriptBlock { Get-Mailbox -ResultSize Unlimited | Select-Object DisplayName, PrimarySmtpAddress }
 
@@ -49,20 +58,36 @@ function Invoke-TenantCmdlet {
     'user1', 'user2' | Invoke-TenantCmdlet $session { Get-MailboxStatistics }
 
     Pipeline input.
+    .EXAMPLE
+    $job = Invoke-TenantCmdlet -Session $session -JobName Sizes { Get-Mailbox -ResultSize Unlimited | Get-MailboxStatistics }
+    Wait-Job $job | Receive-Job
+    Remove-Job $job
+
+    In the background.
+    .EXAMPLE
+    Invoke-TenantCmdlet -Session $session -FilePath $file -ArgumentList 10
+
+    The block comes from a file.
+    .EXAMPLE
+    Invoke-TenantCmdlet -ConnectionUri $uri -Credential $credential -Organization fabrikam.com -AllowRedirection -ScriptBlock { Get-OrganizationConfig }
+
+    A session for this call only.
     .LINK
     Connect-DelegatedTenant
     .LINK
     about_DelegatedTenant
     #>
     [CmdletBinding(DefaultParameterSetName = 'Session')]
-    [OutputType([psobject])]
+    [OutputType([psobject], [System.Management.Automation.Job])]
     param(
         [Parameter(ParameterSetName = 'Session', Mandatory, Position = 0)]
+        [Parameter(ParameterSetName = 'FilePath', Mandatory, Position = 0)]
         [Parameter(ParameterSetName = 'Command', Mandatory, Position = 0)]
         [ValidateNotNullOrEmpty()]
         [object[]] $Session,
 
-        [Parameter(ParameterSetName = 'Uri', Mandatory)]
+        [Parameter(ParameterSetName = 'Uri', Mandatory, Position = 0)]
+        [Parameter(ParameterSetName = 'FilePathUri', Mandatory, Position = 0)]
         [Alias('URI', 'CU')]
         [ValidateNotNullOrEmpty()]
         [uri[]] $ConnectionUri,
@@ -73,6 +98,11 @@ function Invoke-TenantCmdlet {
         [ValidateNotNull()]
         [scriptblock] $ScriptBlock,
 
+        [Parameter(ParameterSetName = 'FilePath', Mandatory, Position = 1)]
+        [Parameter(ParameterSetName = 'FilePathUri', Mandatory)]
+        [Alias('PSPath')]
+        [string] $FilePath,
+
         [Parameter(ParameterSetName = 'Command', Mandatory)]
         [ValidateNotNullOrEmpty()]
         [string] $CommandName,
@@ -81,7 +111,9 @@ function Invoke-TenantCmdlet {
         [System.Collections.IDictionary] $Parameters,
 
         [Parameter(ParameterSetName = 'Session')]
+        [Parameter(ParameterSetName = 'FilePath')]
         [Parameter(ParameterSetName = 'Uri')]
+        [Parameter(ParameterSetName = 'FilePathUri')]
         [Alias('Args')]
         [object[]] $ArgumentList,
 
@@ -91,13 +123,40 @@ function Invoke-TenantCmdlet {
         [Alias('HCN')]
         [switch] $HideComputerName,
 
-        [Parameter(ParameterSetName = 'Uri')] [Alias('DelegatedOrg')] [string] $Organization,
-        [Parameter(ParameterSetName = 'Uri')] [pscredential] [System.Management.Automation.Credential()] $Credential,
-        [Parameter(ParameterSetName = 'Uri')] [System.Management.Automation.Runspaces.AuthenticationMechanism] $Authentication,
-        [Parameter(ParameterSetName = 'Uri')] [string] $ConfigurationName,
-        [Parameter(ParameterSetName = 'Uri')] [switch] $AllowRedirection,
-        [Parameter(ParameterSetName = 'Uri')] [ValidateNotNull()] [System.Management.Automation.Remoting.PSSessionOption] $SessionOption,
-        [Parameter(ParameterSetName = 'Uri')] [switch] $AllowUnencrypted
+        [int] $ThrottleLimit,
+
+        [switch] $AsJob,
+
+        [string] $JobName,
+
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [Alias('DelegatedOrg')] [string] $Organization,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [pscredential] [System.Management.Automation.Credential()] $Credential,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [System.Management.Automation.Runspaces.AuthenticationMechanism] $Authentication,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string] $ConfigurationName,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $AllowRedirection,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateNotNull()] [System.Management.Automation.Remoting.PSSessionOption] $SessionOption,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $AllowUnencrypted,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 2147483647)] [int] $OpenTimeout,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 2147483647)] [int] $OperationTimeout,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 2147483647)] [int] $CancelTimeout,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(60000, 2147483647)] [int] $IdleTimeout,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [uri] $Proxy,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [pscredential] [System.Management.Automation.Credential()] $ProxyCredential,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $NoProxy
     )
     begin {
         Initialize-Module
@@ -106,80 +165,86 @@ function Invoke-TenantCmdlet {
         if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
         if (-not $PSBoundParameters.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
         if (-not $PSBoundParameters.ContainsKey('InformationAction')) { $InformationPreference = $caller.GetValue('InformationPreference') }
-        $ProgressPreference = $caller.GetValue('ProgressPreference')
+        if (-not $PSBoundParameters.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
         # Verbose and debug text was asked for in the block: the server sends none otherwise. Off is only what is turned off here.
         if (-not $PSBoundParameters.ContainsKey('Verbose')) { $VerbosePreference = 'Continue' }
         if (-not $PSBoundParameters.ContainsKey('Debug') -or $PSBoundParameters['Debug']) { $DebugPreference = 'Continue' }
 
-        $runs = @()
-        $temporary = @()
+        $flow = $job = $null
         if ($PSCmdlet.ParameterSetName -eq 'Command') {
             $arguments = if ($Parameters) { foreach ($key in $Parameters.Keys) { @{ Name = [string] $key; Value = $Parameters[$key] } } }
             $statement = @{ Reason = $null; Commands = @(@{ Text = $CommandName; IsScript = $false; End = $false; Merges = $null; Arguments = @($arguments) }) }
+            $text = $CommandName
         }
         else {
+            if ($FilePath) { $ScriptBlock = Get-FileBlock $FilePath $PSCmdlet }
             $statement = ConvertTo-Statement $ScriptBlock $ArgumentList $PSCmdlet
             if ($statement.Refused) { $PSCmdlet.ThrowTerminatingError($statement.Refused) }
+            $text = $ScriptBlock.ToString()
         }
+        $piped = $PSCmdlet.MyInvocation.ExpectingInput -or $PSBoundParameters.ContainsKey('InputObject')
+        if ($JobName) { $AsJob = $true }
         $ready = $false
         try {
-            if ($PSCmdlet.ParameterSetName -eq 'Uri') {
+            $flow = New-Flow $statement $piped (-not $HideComputerName)
+            if ($ConnectionUri) {
+                # One account may open three sessions.
+                $flow.Limit = 3
                 if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
-                $temporary = @(Open-TemporarySession $PSBoundParameters $SessionOption $PSCmdlet)
-                $targets = $temporary
+                $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
+                $flow.Settings = Get-SessionSettings $PSBoundParameters $option $Host
+                foreach ($uri in $ConnectionUri) { Add-Target $flow $null $uri }
             }
-            else { $targets = @(Select-UsableSession $Session $PSCmdlet) }
-            $piped = $PSCmdlet.MyInvocation.ExpectingInput -or $PSBoundParameters.ContainsKey('InputObject')
-            $runs = @(foreach ($target in $targets) {
-                $refusal = $null
-                $run = Start-Invocation $target $statement.Commands $statement.Reason $piped (-not $HideComputerName) ([ref] $refusal)
-                if ($run) { $run } else { $PSCmdlet.WriteError((New-StateError $target $refusal)) }
-            })
-            if ($targets.Count -and -not $runs) { $PSCmdlet.ThrowTerminatingError((New-NoSessionError)) }
-            $alone = @($Session).Count -le 1 -and @($ConnectionUri).Count -le 1
+            else { foreach ($one in Select-UsableSession $Session $PSCmdlet $AsJob) { Add-Target $flow $one $null } }
+            if ($ThrottleLimit -gt 0) { $flow.Limit = $ThrottleLimit }
+            $flow.Alone = -not $AsJob -and @($Session).Count -le 1 -and @($ConnectionUri).Count -le 1
+            if ($AsJob) { $job = New-TenantJob $text $JobName $flow.Waiting }
+            else {
+                Start-Waiting $flow $PSCmdlet
+                # The input goes to each as it comes: to those who are open.
+                while ($flow.Opening.Count) { Step-Flow $flow $PSCmdlet }
+                if ($Session -and -not $flow.Started) { $PSCmdlet.ThrowTerminatingError((New-NoSessionError)) }
+            }
             $ready = $true
         }
         catch { $PSCmdlet.ThrowTerminatingError($_) }
-        finally {
-            if (-not $ready) {
-                Stop-Invocation $runs
-                foreach ($one in $temporary) { Close-Session $one $one.CancelTimeout }
-            }
-        }
+        finally { if (-not $ready -and $flow) { Stop-Flow $flow } }
     }
     process {
         if (-not $piped) { return }
+        if ($job) { $flow.Kept.Add($InputObject); return }
         $ready = $false
         try {
-            Send-Input $runs $InputObject $PSCmdlet $alone
+            if ($flow.Waiting.Count) { $flow.Kept.Add($InputObject) }
+            Send-Input $flow.Running $InputObject $PSCmdlet $flow.Alone
             $ready = $true
         }
         catch { $PSCmdlet.ThrowTerminatingError($_) }
-        finally {
-            if (-not $ready) {
-                Stop-Invocation $runs
-                foreach ($one in $temporary) { Close-Session $one $one.CancelTimeout }
-            }
-        }
+        finally { if (-not $ready) { Stop-Flow $flow } }
     }
     end {
+        if ($job) {
+            $input_ = $flow.Kept.ToArray()
+            $flow.Kept.Clear()
+            Start-TenantJob $flow $job $input_
+            # The flow is the job's now.
+            $flow = $null
+            $PSCmdlet.JobRepository.Add($job)
+            return $job
+        }
         try {
-            if ($piped) { Close-Input $runs }
-            while ($open = @(foreach ($run in $runs) { if (-not $run.Ended) { $run } })) {
-                # One is waited for; of several, each in turn says what it has.
-                $wait = if ($open.Count -eq 1) { 100 } else { 10 }
-                foreach ($run in $open) { Read-Invocation $run $PSCmdlet $wait $alone }
+            if ($piped) {
+                Close-Input $flow.Running
+                $flow.InputEnded = $true
             }
+            while (Test-Flow $flow) { Step-Flow $flow $PSCmdlet }
         }
         catch { $PSCmdlet.ThrowTerminatingError($_) }
-        finally {
-            Stop-Invocation $runs
-            foreach ($one in $temporary) { Close-Session $one $one.CancelTimeout }
-        }
+        finally { Stop-Flow $flow }
         # As it stands, without this command's name, and whatever the preference.
-        if ($runs.Count -eq 1 -and $runs[0].Thrown) {
+        if ($flow.Thrown) {
             $ErrorActionPreference = 'Stop'
-            throw $runs[0].Thrown
+            throw $flow.Thrown
         }
     }
 }
