@@ -102,3 +102,11 @@ function script:Set-Preserved($Record) {
     if (-not $script:PreserveOnce) { $script:PreserveOnce = [System.Management.Automation.ErrorRecord].GetProperty('PreserveInvocationInfoOnce', [Reflection.BindingFlags] 'Instance, NonPublic') }
     $script:PreserveOnce.SetValue($Record, $true, $null)
 }
+
+# What is thrown from within this module happened, for whoever reads the error, where the command was called.
+function script:Set-Position($Record, $Cmdlet) {
+    $inside = [Reflection.BindingFlags] 'Instance, NonPublic'
+    $position = [System.Management.Automation.InvocationInfo].GetProperty('ScriptPosition', $inside)
+    $setter = [System.Management.Automation.ErrorRecord].GetMethod('SetInvocationInfo', $inside)
+    if ($position -and $setter) { $null = $setter.Invoke($Record, [object[]] (, [System.Management.Automation.InvocationInfo]::Create($null, $position.GetValue($Cmdlet.MyInvocation, $null)))) }
+}

@@ -244,6 +244,7 @@ function Invoke-TenantCmdlet {
         # As it stands, without this command's name, and whatever the preference.
         if ($flow.Thrown) {
             $ErrorActionPreference = 'Stop'
+            Set-Position $flow.Thrown.ErrorRecord $PSCmdlet
             throw $flow.Thrown
         }
     }
