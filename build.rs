@@ -6,7 +6,7 @@ use std::path::Path;
 use std::{env, fs};
 
 /// In the order of the header.
-const SOURCES: [&str; 9] = ["library", "options", "cancel", "session", "command", "invocation", "item", "text", "error"];
+const SOURCES: [&str; 10] = ["library", "options", "cancel", "session", "check", "command", "invocation", "item", "text", "error"];
 
 fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");

@@ -126,6 +126,21 @@
 #define DT_AVAILABILITY_BUSY 3
 
 /**
+ * What became of a step, as `dt_step_result` gives it: it is well.
+ */
+#define DT_STEP_PASSED 1
+
+/**
+ * It is the one that fails.
+ */
+#define DT_STEP_FAILED 2
+
+/**
+ * There was nothing to do, or it was not reached.
+ */
+#define DT_STEP_SKIPPED 3
+
+/**
  * For `dt_command_merge`: every stream that can be merged.
  */
 #define DT_STREAM_ALL 100
@@ -222,6 +237,11 @@
 typedef struct dt_cancel dt_cancel;
 
 /**
+ * A walk to a tenant: name, TCP, TLS, HTTP, sign-in, shell, and the organization that the server names.
+ */
+typedef struct dt_check dt_check;
+
+/**
  * What is to run: statements of commands with arguments, or a question for command metadata. Built once, invoked any
  * number of times.
  */
@@ -251,6 +271,11 @@ typedef struct dt_options dt_options;
  * A session on one tenant. It runs one command at a time.
  */
 typedef struct dt_session dt_session;
+
+/**
+ * One step of a check.
+ */
+typedef struct dt_step dt_step;
 
 /**
  * A string handed out as a handle of its own, wiped when freed.
@@ -773,6 +798,98 @@ dt_status dt_session_unprotect(const dt_session *session, const char *encrypted,
  * caller; `DT_STATUS_INVALID_ARGUMENT` where the command is empty.
  */
 dt_status dt_session_invoke(const dt_session *session, const dt_command *command, dt_invocation **invocation, dt_error **error);
+
+/**
+ * Begins to walk the way of a session with these options, as far as it leads, and never waits for the network. It opens a
+ * session of its own, which counts among those of the account while it lasts, and closes it.
+ *
+ * **Ownership:** the check is the caller's, to be freed by `dt_check_free`. The options stay the caller's and are not needed
+ * afterwards.
+ *
+ * **Threads:** any; the options must not change meanwhile.
+ *
+ * **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_ARGUMENT` where the options do not make sense together.
+ */
+dt_status dt_check_start(const dt_options *options, dt_check **check, dt_error **error);
+
+/**
+ * The next step, in the order of the walk: `Name`, `TCP`, `TLS`, `HTTP`, `SignIn`, `Shell`, `Organization`, each once.
+ * Those behind one that failed are skipped.
+ *
+ * **Ownership:** the step is the caller's, to be freed by `dt_step_free`; it does not need the check.
+ *
+ * **Threads:** one at a time.
+ *
+ * **Returns:** `DT_STATUS_OK` with a step, also where that failed; `DT_STATUS_PENDING` none within `wait_ms`;
+ * `DT_STATUS_END` after the last one, when nothing of the walk is left at the server as far as it can be helped.
+ */
+dt_status dt_check_next(const dt_check *check, uint32_t wait_ms, dt_step **step, dt_error **error);
+
+/**
+ * Frees a check and ends it, if it has not ended: what it has opened is deleted in the background. NULL is allowed.
+ */
+void dt_check_free(dt_check *check);
+
+/**
+ * The step's name, such as `TLS`.
+ *
+ * **Ownership:** borrowed from the step.
+ *
+ * **Threads:** any.
+ */
+const char *dt_step_name(const dt_step *step);
+
+/**
+ * What became of it.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** one of `DT_STEP_*`; 0 where the handle is none.
+ */
+int32_t dt_step_result(const dt_step *step);
+
+/**
+ * What was found, in one clause.
+ *
+ * **Ownership:** borrowed from the step.
+ *
+ * **Threads:** any.
+ */
+const char *dt_step_detail(const dt_step *step);
+
+/**
+ * What to do about it, for people.
+ *
+ * **Ownership:** borrowed from the step.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** NULL where the step did not fail, or nothing is known to help.
+ */
+const char *dt_step_remedy(const dt_step *step);
+
+/**
+ * The id of the error, as `dt_error_id` would give it.
+ *
+ * **Ownership:** borrowed from the step.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** NULL where the step did not fail.
+ */
+const char *dt_step_error_id(const dt_step *step);
+
+/**
+ * How long it took, in milliseconds.
+ *
+ * **Threads:** any.
+ */
+uint64_t dt_step_duration_ms(const dt_step *step);
+
+/**
+ * Frees a step. NULL is allowed.
+ */
+void dt_step_free(dt_step *step);
 
 /**
  * An empty command.

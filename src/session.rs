@@ -1,11 +1,13 @@
 //! One tenant: connect, invoke, disconnect; deadlines, cancellation, the session budget.
 
 mod budget;
+mod check;
 mod invocation;
 mod organization;
 
 pub use crate::ledger::{Account, Entry, Holder};
 pub use crate::transport::{COLLECTED_BYTES, Command, HostCallHead, Options, Record, RecordKind, State, TextList};
+pub use check::{Check, Outcome, Step};
 pub use invocation::{Invocation, Next};
 
 use crate::error::{Error, ErrorKind, Result, fact};
@@ -344,12 +346,8 @@ impl Core {
     /// Opens the session for its commands, after a look at where it is.
     async fn begin(&self) -> Result<()> {
         if self.options.verify_organization {
-            let limit = self.options.open_timeout;
-            let verified = tokio::time::timeout(limit, self.verify()).await.unwrap_or_else(|_| {
-                let text = format!("the server did not tell its organization within {} ms", limit.as_millis());
-                Err(Error::new(ErrorKind::Timeout, "verify organization", text).with_fact(fact::HOST, self.road.host()))
-            });
-            let _ = self.verified.set(verified?);
+            let verified = tokio::time::timeout(self.options.open_timeout, self.verify()).await;
+            let _ = self.verified.set(verified.unwrap_or_else(|_| Err(self.no_word()))?);
         }
         self.road.status().set(State::Opened);
         Ok(())

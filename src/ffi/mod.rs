@@ -11,6 +11,7 @@
 )]
 
 mod cancel;
+mod check;
 mod command;
 mod error;
 mod handle;
@@ -22,6 +23,7 @@ mod session;
 mod text;
 
 pub use cancel::*;
+pub use check::*;
 pub use command::*;
 pub use error::*;
 pub use invocation::*;

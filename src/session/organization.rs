@@ -1,9 +1,9 @@
 //! Whether a session is where it was meant to be: the organization that the server itself names, against the one asked for.
 
-use super::{Command, Core, RecordKind};
+use super::{Command, Core, RecordKind, Session};
 use crate::clixml::{self, Value};
 use crate::error::{Error, ErrorKind, Result, fact};
-use crate::transport::{Channel, Taken};
+use crate::transport::{Channel, Passage, Taken};
 use std::sync::Arc;
 use url::Host;
 
@@ -47,6 +47,14 @@ impl Core {
     pub(super) async fn verify(&self) -> Result<String> {
         let reported = self.reported().await?;
         reported.verified(self.organization.as_deref().unwrap_or_default(), self.road.host())
+    }
+
+    /// The server did not answer the question in time.
+    pub(super) fn no_word(&self) -> Error {
+        let limit = self.options.open_timeout.as_millis();
+        Error::new(ErrorKind::Timeout, CONTEXT, format!("the server did not tell its organization within {limit} ms"))
+            .with_fact(fact::HOST, self.road.host())
+            .with_fact(fact::REMEDY, "Try again, or allow more time to open the session.")
     }
 
     /// What a command without arguments gives. Nothing where the server does not know it, as where no role has it.
@@ -93,7 +101,19 @@ impl Reported {
         })
     }
 
-    pub(super) fn verified(&self, asked: &str, host: &str) -> Result<String> {
+    /// What a check tells of it.
+    pub(super) fn passage(&self, session: &Session) -> Result<Passage> {
+        Ok(match (session.organization(), &self.name) {
+            (Some(asked), _) => {
+                let name = self.verified(asked, session.computer_name())?;
+                Passage::Passed(format!("the server is on {name}, as asked for by {asked}"))
+            }
+            (None, Some(name)) => Passage::Passed(format!("the server is on {name}; none was asked for")),
+            (None, None) => Passage::Skipped("none was asked for, and the server does not tell on which it is".into()),
+        })
+    }
+
+    fn verified(&self, asked: &str, host: &str) -> Result<String> {
         if self.is(asked) {
             return Ok(self.name.clone().unwrap_or_else(|| asked.to_owned()));
         }

@@ -4,6 +4,7 @@
 mod body;
 mod cookies;
 mod failure;
+pub(crate) mod probe;
 mod proxy;
 mod tls;
 

@@ -15,6 +15,7 @@ mod wsman;
 pub use channel::COLLECTED_BYTES;
 pub(crate) use channel::{Channel, Intake, Refusal, Reply, Taken, Turn, Turns, lock};
 pub use command::{Command, Work};
+pub(crate) use http::probe::{Part, Passage};
 pub use options::Options;
 pub use record::{HostCallHead, Record, RecordKind};
 pub(crate) use road::{Listener, Road};

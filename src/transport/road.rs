@@ -1,11 +1,12 @@
 //! The roads, as a session sees them: one of them, chosen when it opens.
 
 use super::wsman;
-use super::{Channel, Intake, Options, Status, Work};
+use super::{Channel, Intake, Options, Part, Passage, Status, Work};
 use crate::error::{Error, Result};
 use crate::ledger::{Account, Ledger};
 use crate::secret::Secret;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -45,6 +46,13 @@ impl Road {
     pub(crate) fn organization(&self) -> Option<String> {
         match self {
             Self::Wsman(road) => road.organization(),
+        }
+    }
+
+    /// Goes the way to the server as far as HTTP, without a sign-in, and tells each part of it. Whether it led there.
+    pub(crate) async fn reach(&self, tell: &mut (impl FnMut(Part, Passage, Duration) + Send)) -> bool {
+        match self {
+            Self::Wsman(road) => road.reach(tell).await,
         }
     }
 

@@ -38,6 +38,8 @@ impl State {
 pub(crate) struct Status {
     state: watch::Sender<State>,
     failure: OnceLock<Error>,
+    /// The server took the credential.
+    pub(crate) signed_in: watch::Sender<bool>,
     /// Texts for the user.
     pub(crate) warnings: TextList,
     /// The URIs talked to, the present one last.
@@ -53,6 +55,7 @@ impl Status {
         Self {
             state: watch::Sender::new(State::Opening),
             failure: OnceLock::new(),
+            signed_in: watch::Sender::new(false),
             warnings: TextList::default(),
             uris: TextList::default(),
             private_data: OnceLock::new(),

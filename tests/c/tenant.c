@@ -68,8 +68,86 @@ static void rich_records(void)
     close_session(session);
 }
 
+/* A walk tells each step once, in order, and leaves nothing open. `failing` is the step that fails, or NULL. */
+static void walk(dt_options *options, const char *failing, const char *id)
+{
+    static const char *const names[] = {"Name", "TCP", "TLS", "HTTP", "SignIn", "Shell", "Organization"};
+    dt_check *check = NULL;
+    EXPECT(DT_STATUS_OK, dt_check_start(options, &check, &error));
+    dt_options_free(options);
+    int reached = 1;
+    for (int i = 0; i < 7; i++) {
+        dt_step *step = NULL;
+        EXPECT(DT_STATUS_OK, dt_check_next(check, DT_WAIT_FOREVER, &step, &error));
+        CHECK(same(dt_step_name(step), names[i]) && strlen(dt_step_detail(step)) > 0 && dt_step_duration_ms(step) < 60000);
+        int fails = same(failing, names[i]);
+        CHECK((dt_step_result(step) == DT_STEP_FAILED) == fails && (dt_step_remedy(step) != NULL) == fails);
+        CHECK(fails ? same(dt_step_error_id(step), id) : dt_step_error_id(step) == NULL);
+        CHECK(reached || dt_step_result(step) == DT_STEP_SKIPPED);
+        reached = reached && !fails;
+        dt_step_free(step);
+    }
+    dt_step *step = (dt_step *)check;
+    EXPECT(DT_STATUS_END, dt_check_next(check, DT_WAIT_FOREVER, &step, &error));
+    CHECK(step == NULL);
+    dt_check_free(check);
+    CHECK(dt_step_name(NULL) == NULL && dt_step_result(NULL) == 0);
+    dt_step_free(NULL);
+    dt_check_free(NULL);
+}
+
+static dt_options *consenting(void)
+{
+    dt_options *options = options_for_test();
+    set(options, "max_redirections", "5");
+    return options;
+}
+
+static void checked(void)
+{
+    walk(consenting(), NULL, NULL);
+    walk(options_for_test(), "SignIn", "RedirectRequired");
+    dt_options *options = consenting();
+    set(options, "organization", "nowhere.example");
+    walk(options, "Shell", "TenantNotFound");
+    /* Freed half way, it ends by itself. */
+    options = consenting();
+    dt_check *check = NULL;
+    EXPECT(DT_STATUS_OK, dt_check_start(options, &check, &error));
+    dt_check_free(check);
+    dt_options_free(options);
+}
+
+static void verified(void)
+{
+    dt_options *options = consenting();
+    set(options, "verify_organization", "true");
+    dt_session *session = connect_with(options);
+    CHECK(same(dt_session_verified_organization(session), "fabrikam.onmicrosoft.com"));
+    close_session(session);
+    session = with_consent();
+    CHECK(dt_session_verified_organization(session) == NULL);
+
+    /* A password that is not the account's any more is refused, and the right one taken again, by the same session. */
+    EXPECT(DT_STATUS_OK, dt_session_set_secret(session, "password", (const uint8_t *)"wrong", 5, &error));
+    dt_invocation *invocation = invoke(session, command_named("Get-OrganizationConfig"));
+    dt_item *item = NULL;
+    EXPECT(DT_STATUS_AUTHENTICATION, dt_invocation_next(invocation, DT_WAIT_FOREVER, &item, &error));
+    dt_invocation_free(invocation);
+    const char *password = need("DT_TEST_PASSWORD");
+    EXPECT(DT_STATUS_OK, dt_session_set_secret(session, "password", (const uint8_t *)password, strlen(password), &error));
+    invocation = invoke(session, command_named("Get-OrganizationConfig"));
+    next_output(invocation, "fabrikam.onmicrosoft.com");
+    ended(invocation);
+    EXPECT(DT_STATUS_INVALID_ARGUMENT, dt_session_set_secret(session, "colour", (const uint8_t *)"red", 3, &error));
+    EXPECT(DT_STATUS_INVALID_ARGUMENT, dt_session_set_secret(session, "password", NULL, 3, &error));
+    close_session(session);
+}
+
 int main(void)
 {
+    checked();
+    verified();
     redirected();
     one_too_many();
     rich_records();

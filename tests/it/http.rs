@@ -3,6 +3,7 @@
 mod proxies;
 mod server;
 mod tls;
+mod way;
 
 use bytes::Bytes;
 use delegated_tenant::secret::Secret;

@@ -10,6 +10,9 @@ use url::Url;
 
 pub(super) const CONTEXT: &str = "send request";
 
+const ITS_PLACE: &str =
+    "It comes from the options (Proxy) or from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY in the environment; NoProxy goes without.";
+
 /// What is known about a request beside the error of it.
 pub(super) struct Attempt<'a> {
     pub url: &'a Url,
@@ -40,7 +43,7 @@ impl Attempt<'_> {
     /// The proxy answered in the server's place.
     pub(super) fn proxy_sign_in(&self) -> Error {
         let error = self.no_connection("the proxy asks for a sign-in".to_owned());
-        error.with_fact(fact::REMEDY, "Give the user name and password that the proxy expects.")
+        error.with_fact(fact::REMEDY, "Give the user name and password that the proxy expects (ProxyCredential).")
     }
 
     /// The error of reqwest. Its URL is taken off, because a URL can hold a sign-in.
@@ -83,28 +86,96 @@ impl Attempt<'_> {
         if let Some(tunnel) = causes.tunnel.as_deref() {
             return match tunnel {
                 "tunnel error: proxy authorization required" => self.proxy_sign_in(),
-                "tunnel error: failed to create underlying connection" => self.no_connection("the proxy cannot be reached".to_owned()),
-                "tunnel error: unsuccessful" => self.no_connection("the proxy refuses to connect to the server".to_owned()),
-                _ => self.no_connection("the proxy hung up".to_owned()),
+                "tunnel error: failed to create underlying connection" => self.unreachable(None),
+                "tunnel error: unsuccessful" => self.refused_tunnel(None),
+                _ => self.no_tunnel(),
             };
         }
         if error.is_dns() || causes.dns {
-            if self.proxy.is_some() {
-                return self.no_connection("the name of the proxy is not known".to_owned());
-            }
-            let error = self.error(ErrorKind::Connect, format!("the name {} is not known", self.url.host_str().unwrap_or_default()));
-            return native(error, "ComputerNotFound", -2_144_108_103);
+            return self.unknown_name();
         }
         if error.is_timeout() {
-            return self.no_connection("no answer to the attempt to connect".to_owned());
+            return self.silent();
         }
-        let detail = match causes.io.map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => "the connection was refused",
-            Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => "there is no route to the host",
-            Some(kind) if is_broken(kind) => "the connection closed while it was being made",
-            _ => "no connection could be made",
+        self.unreachable(causes.io.map(io::Error::kind))
+    }
+
+    /// The name of the first host, the proxy's or the server's, leads to no address.
+    pub(super) fn unknown_name(&self) -> Error {
+        if let Some(proxy) = self.proxy {
+            let error = self.no_connection("the name of the proxy is not known".to_owned());
+            return error.with_fact(fact::REMEDY, format!("Check the proxy's name, {}. {ITS_PLACE}", proxy.host_str().unwrap_or_default()));
+        }
+        let error = self.error(ErrorKind::Connect, format!("the name {} is not known", self.url.host_str().unwrap_or_default()));
+        native(error, "ComputerNotFound", -2_144_108_103)
+    }
+
+    /// The first host does not take the connection.
+    pub(super) fn unreachable(&self, kind: Option<io::ErrorKind>) -> Error {
+        if self.proxy.is_some() {
+            let error = self.no_connection("the proxy cannot be reached".to_owned());
+            return error.with_fact(fact::REMEDY, format!("Check that the proxy runs and that its port is right. {ITS_PLACE}"));
+        }
+        let (detail, remedy) = match kind {
+            Some(io::ErrorKind::ConnectionRefused) => (
+                "the connection was refused",
+                "Nothing listens at that port, or a firewall turns connections away: check host and port in the connection URI.",
+            ),
+            Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
+                ("there is no route to the host", "Check this computer's network, and whether a proxy or VPN is needed to get out.")
+            }
+            Some(kind) if is_broken(kind) => (
+                "the connection closed while it was being made",
+                "Something between may break connections off: check the firewall, and whether a proxy is needed.",
+            ),
+            _ => (
+                "no connection could be made",
+                "Check the host and port in the connection URI, the firewall for that TCP port, and whether a proxy is needed.",
+            ),
         };
-        self.no_connection(detail.to_owned())
+        self.no_connection(detail.to_owned()).with_fact(fact::REMEDY, remedy)
+    }
+
+    /// The first host says nothing at all.
+    pub(super) fn silent(&self) -> Error {
+        let error = self.no_connection("no answer to the attempt to connect".to_owned());
+        error.with_fact(
+            fact::REMEDY,
+            match self.proxy {
+                Some(_) => "Check the proxy's address, and that it lets connections to the server out.",
+                None => "A firewall may drop the connection: open that TCP port to the host, or name the proxy that is needed.",
+            },
+        )
+    }
+
+    /// The proxy does not connect to the server; `status` is its HTTP status.
+    pub(super) fn refused_tunnel(&self, status: Option<&str>) -> Error {
+        let status = status.map_or_else(String::new, |s| format!(" (HTTP status {s})"));
+        let error = self.no_connection(format!("the proxy refuses to connect to the server{status}"));
+        let host = self.url.host_str().unwrap_or_default();
+        error.with_fact(fact::REMEDY, format!("Ask for {host} to be allowed on the proxy, or connect without it (NoProxy)."))
+    }
+
+    /// What answers at the proxy's place does not behave as one.
+    pub(super) fn no_tunnel(&self) -> Error {
+        let error = self.no_connection("the proxy hung up".to_owned());
+        error.with_fact(fact::REMEDY, format!("Check that what listens there is an HTTP proxy. {ITS_PLACE}"))
+    }
+
+    /// The server has taken the connection, and says nothing to the handshake.
+    pub(super) fn unanswered(&self) -> Error {
+        let error = self.no_connection("the tls handshake was not answered".to_owned());
+        error.with_fact(fact::REMEDY, "Check that the port is one for https, and whether something between inspects the traffic.")
+    }
+
+    /// A handshake that failed outside of reqwest.
+    pub(super) fn insecure(&self, error: io::Error) -> Error {
+        match Causes::of(&error).tls {
+            Some(tls) => self.untrusted(tls),
+            None => native(self.error(ErrorKind::Tls, format!("{} broke the tls handshake off", place(self.url))), "12175", 12175)
+                .with_fact(fact::REMEDY, "Check the host and the port, and whether something between inspects the traffic."),
+        }
+        .with_source(error)
     }
 
     fn no_connection(&self, detail: String) -> Error {

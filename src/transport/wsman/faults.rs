@@ -109,8 +109,13 @@ impl Trouble {
             }
             Self::Http(reply) => {
                 let body = soap::visible_text(&reply.body);
-                let cause = Cause::of(&body, None, Some(reply.status)).at(phase, reply.status);
+                let offered = offers_no_basic(&reply);
+                let cause = match offered {
+                    Some(_) => BASIC_IS_OFF.cause(),
+                    None => Cause::of(&body, None, Some(reply.status)).at(phase, reply.status),
+                };
                 let text = match cause.text {
+                    Some(text) if offered.is_some() => format!("{text} It offers {}.", offered.unwrap_or_default()),
                     Some(text) => text.to_owned(),
                     None if cause.matched => body.clone(),
                     None => {
@@ -194,7 +199,7 @@ fn road(error: Error, phase: Phase, host: &str) -> Error {
         ErrorKind::Connect => (
             "CannotConnect",
             -2144108526,
-            String::from("The client cannot connect to the destination specified in the request."),
+            format!("The client cannot connect to the destination specified in the request: {}.", error.detail()),
             "Check the host and port in the connection URI, the firewall for that TCP port, and whether a proxy is needed.",
         ),
         ErrorKind::Tls => (
@@ -417,6 +422,40 @@ const TABLE: &[Line] = &[
     ),
 ];
 
+/// A 401 that does not offer what we have.
+const BASIC_IS_OFF: Line = Line(
+    &[],
+    ErrorKind::Authentication,
+    Some(("InvalidAuthentication", -2144108274)),
+    Some("The server does not take Basic sign-in."),
+    Some(
+        "Have Basic turned on for its PowerShell directory (Set-PowerShellVirtualDirectory -BasicAuthentication $true), or use an address where it is.",
+    ),
+);
+
+/// The schemes that a server asks for in its 401, where Basic is not among them.
+pub(super) fn offers_no_basic(reply: &HttpResponse) -> Option<String> {
+    let mut schemes: Vec<String> = Vec::new();
+    for challenge in reply.headers.all("www-authenticate") {
+        let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
+        // A list in one header is told whole: which of its words are schemes only its grammar knows.
+        if challenge.to_ascii_lowercase().split([' ', ',']).any(|word| word == "basic") {
+            return None;
+        }
+        if !scheme.is_empty() && scheme.len() < 40 && schemes.len() < 8 {
+            schemes.push(scheme.to_owned());
+        }
+    }
+    (reply.status == 401 && !schemes.is_empty()).then(|| schemes.join(", "))
+}
+
+impl Line {
+    fn cause(&self) -> Cause {
+        let Line(_, kind, native, text, remedy) = self;
+        Cause { kind: *kind, native_id: native.map(|n| n.0), native_code: native.map(|n| n.1), text: *text, remedy: *remedy, matched: true }
+    }
+}
+
 impl Cause {
     fn of(text: &str, code: Option<u32>, status: Option<u16>) -> Self {
         let is = |sign: &Sign| match sign {
@@ -424,15 +463,8 @@ impl Cause {
             Code(c) => code == Some(*c),
             Status(s) => status == Some(*s),
         };
-        if let Some(Line(_, kind, native, text, remedy)) = TABLE.iter().find(|line| line.0.iter().any(is)) {
-            return Self {
-                kind: *kind,
-                native_id: native.map(|n| n.0),
-                native_code: native.map(|n| n.1),
-                text: *text,
-                remedy: *remedy,
-                matched: true,
-            };
+        if let Some(line) = TABLE.iter().find(|line| line.0.iter().any(is)) {
+            return line.cause();
         }
         let kind = match status {
             Some(200..=499) => ErrorKind::Protocol,

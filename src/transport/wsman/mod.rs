@@ -4,6 +4,7 @@ mod faults;
 mod host;
 mod invoke;
 mod open;
+mod reach;
 mod receive;
 mod reclaim;
 mod uri;

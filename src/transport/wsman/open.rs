@@ -80,6 +80,7 @@ impl Road {
         self.may_exist.store(true, Ordering::Release);
         let trouble = match self.ask(Request::Create(create), set, options.open_timeout + options.cancel_timeout).await {
             Ok(Response::Created(created)) => {
+                self.status.signed_in.send_replace(true);
                 let ours = self.shell_id();
                 if !created.shell_id.is_empty() && created.shell_id != ours {
                     lock(&self.target).shell_id = created.shell_id;
@@ -102,10 +103,15 @@ impl Road {
         if !sent {
             self.strike().await;
         }
-        match trouble {
-            Trouble::Http(HttpResponse { status: 301 | 302 | 307 | 308, location: Some(location), .. }) => Ok(Some(location)),
-            trouble => Err(self.error(trouble, Phase::Open)),
+        if let Trouble::Http(HttpResponse { status: 301 | 302 | 307 | 308, location: Some(location), .. }) = trouble {
+            return Ok(Some(location));
         }
+        let spoken = matches!(trouble, Trouble::Fault(..));
+        let error = self.error(trouble, Phase::Open);
+        if spoken && error.kind() != ErrorKind::Authentication {
+            self.status.signed_in.send_replace(true);
+        }
+        Err(error)
     }
 
     fn follow(&self, location: &str, hops: u32) -> Result<()> {

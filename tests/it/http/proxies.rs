@@ -8,7 +8,7 @@ use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
 /// A proxy for CONNECT, with the heads that it was sent. `verdict` is its answer; 200 makes it a tunnel to `port`.
-async fn tunnel(port: u16, verdict: &'static str) -> (Server, Arc<Mutex<Vec<server::Seen>>>) {
+pub async fn tunnel(port: u16, verdict: &'static str) -> (Server, Arc<Mutex<Vec<server::Seen>>>) {
     let heads = Arc::<Mutex<Vec<server::Seen>>>::default();
     let log = heads.clone();
     let server = Server::start_with("http", move |mut stream, _| {
