@@ -500,6 +500,7 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
  * | `host_data` | CLIXML of the host's default data |
  * | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
+ * | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
  * | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
  * | `wait_for_session_ms` | for another session of the account to end, where it has as many as it may; beside `open_timeout_ms`; default 0: fails with `DT_STATUS_QUOTA` |
  * | `session_budget` | how many sessions an account may have at a time, for those who wait; default 3 |
@@ -698,6 +699,16 @@ dt_status dt_session_set_secret(const dt_session *session,
                                 const uint8_t *value,
                                 size_t length,
                                 dt_error **error);
+
+/**
+ * Whether a request of the session waits for a new secret by `dt_session_set_secret`, as the option `renewable` has it.
+ * Worth asking where `dt_invocation_next` gives `DT_STATUS_PENDING`.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** 1 or 0.
+ */
+int32_t dt_session_wants_secret(const dt_session *session);
 
 /**
  * The name of the configuration, such as `Microsoft.Exchange`.

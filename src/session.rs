@@ -15,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::runtime;
 use crate::secret::Secret;
 use crate::transport::{Channel, Road, Turn, Turns, lock};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -229,6 +230,11 @@ impl Session {
     /// Replaces a secret of the open session, from its next request on: `password`, as where a token has been renewed.
     pub fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
         self.core().road.set_secret(key, value)
+    }
+
+    /// Whether a request waits for [`Session::set_secret`], as the option `renewable` has it.
+    pub fn wants_secret(&self) -> bool {
+        self.core().road.status().wanting.load(Ordering::Acquire) > 0
     }
 
     /// The configuration's name without its prefix.

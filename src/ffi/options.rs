@@ -63,6 +63,7 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 /// | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
 /// | `host_data` | CLIXML of the host's default data |
 /// | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
+/// | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
 /// | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
 /// | `wait_for_session_ms` | for another session of the account to end, where it has as many as it may; beside `open_timeout_ms`; default 0: fails with `DT_STATUS_QUOTA` |
 /// | `session_budget` | how many sessions an account may have at a time, for those who wait; default 3 |

@@ -275,6 +275,17 @@ pub unsafe extern "C" fn dt_session_set_secret(
     })
 }
 
+/// Whether a request of the session waits for a new secret by `dt_session_set_secret`, as the option `renewable` has it.
+/// Worth asking where `dt_invocation_next` gives `DT_STATUS_PENDING`.
+///
+/// **Threads:** any.
+///
+/// **Returns:** 1 or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_session_wants_secret(session: *const dt_session) -> i32 {
+    guard(Or(0), || Ok(unsafe { borrow(session)? }.session.wants_secret().into()))
+}
+
 /// The name of the configuration, such as `Microsoft.Exchange`.
 ///
 /// **Ownership:** borrowed from the session.

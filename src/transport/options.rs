@@ -42,6 +42,7 @@ pub struct Options {
     pub(crate) interactive: bool,
     pub(crate) host_data: Option<Value>,
     pub(crate) verify_organization: bool,
+    pub(crate) renewable: bool,
     pub(crate) ledger: Option<String>,
     /// None does not wait.
     pub(crate) wait_for_session: Option<Duration>,
@@ -87,6 +88,7 @@ impl Default for Options {
             interactive: false,
             host_data: None,
             verify_organization: false,
+            renewable: false,
             ledger: None,
             wait_for_session: None,
             session_budget: 3,
@@ -174,6 +176,7 @@ impl Options {
     /// | `host_name` | the host's name, for the server |
     /// | `interactive` | the host can be asked |
     /// | `verify_organization` | the session opens only where the server names the organization asked for as its own |
+    /// | `renewable` | a request of the open session whose sign-in is refused waits for a new secret, and then goes out again |
     /// | `ledger` | the folder of the session ledger, or `none`; absent, `DT_LEDGER` and then the user's own place |
     /// | `wait_for_session_ms` | how long to wait where the account has all its sessions open; absent or 0, not at all |
     /// | `session_budget` | the sessions an account may have at a time, 3: at so many, one that waits does not even try |
@@ -248,6 +251,7 @@ impl Options {
             "host_name" => self.host_name = filled(value),
             "interactive" => self.interactive = truth()?,
             "verify_organization" => self.verify_organization = truth()?,
+            "renewable" => self.renewable = truth()?,
             "host_data" => self.host_data = if value.is_empty() { None } else { Some(one_value(key, value)?) },
             "ledger" => self.ledger = filled(value),
             "wait_for_session_ms" => {

@@ -3,6 +3,7 @@
 use super::TextList;
 use crate::error::{Error, ErrorKind};
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -40,6 +41,8 @@ pub(crate) struct Status {
     failure: OnceLock<Error>,
     /// The server took the credential.
     pub(crate) signed_in: watch::Sender<bool>,
+    /// Requests that wait for a new secret.
+    pub(crate) wanting: AtomicUsize,
     /// Texts for the user.
     pub(crate) warnings: TextList,
     /// The URIs talked to, the present one last.
@@ -56,6 +59,7 @@ impl Status {
             state: watch::Sender::new(State::Opening),
             failure: OnceLock::new(),
             signed_in: watch::Sender::new(false),
+            wanting: AtomicUsize::new(0),
             warnings: TextList::default(),
             uris: TextList::default(),
             private_data: OnceLock::new(),

@@ -263,23 +263,69 @@ fn every_error_names_the_tenant() {
     assert_eq!(error.fact(fact::TENANT), Some("fabrikam.com"));
 }
 
-#[test]
-fn a_renewed_password_is_used_from_the_next_request_on() {
-    let tenant = tenant(|b| b.token("old").token("new"));
+/// A session with a token that can be renewed, and the tenant that takes a new one too.
+fn renewable() -> (Tenant, Session) {
+    let tenant = tenant(|b| b.token("old").token("new").mailboxes(200));
     let uri = format!("{}?BasicAuthToOAuthConversion=true", tenant.uri());
-    let mut o = options(&tenant, &[("uri", &uri)]);
+    let mut o = options(&tenant, &[("uri", &uri), ("renewable", "true")]);
     o.set_secret("password", Secret::new("Bearer old".into())).unwrap();
     let session = Session::connect(&o, None).unwrap();
-    // A Receive of the pool is on its way with the old one; the tenant refuses it only where it is sent again.
-    session.set_secret("password", Secret::new("Bearer new".into())).unwrap();
-    let (_, error) = collect(&session.invoke(&command("Get-Mailbox", &[])).unwrap());
-    assert!(error.is_none(), "{error:?}");
-    session.set_secret("password", Secret::new("Bearer false".into())).unwrap();
-    let (_, error) = collect(&session.invoke(&command("Get-Mailbox", &[])).unwrap());
-    assert_eq!(error.unwrap().kind(), ErrorKind::Authentication);
-    assert_eq!(session.state(), State::Opened, "nothing was sent that could have been lost");
-    session.set_secret("password", Secret::new("Bearer new".into())).unwrap();
+    (tenant, session)
+}
+
+fn token(session: &Session, token: &str) {
+    session.set_secret("password", Secret::new(format!("Bearer {token}"))).unwrap();
+}
+
+#[test]
+fn a_request_that_was_refused_goes_out_again_with_the_new_secret() {
+    for place in ["command", "receive", "receive:2", "pool"] {
+        let (tenant, session) = renewable();
+        tenant.arm(format!("401@{place}").parse::<Fault>().unwrap());
+        let invocation = session.invoke(&command("Get-Mailbox", &[("ResultSize", "Unlimited".into())])).unwrap();
+        let mut records = 0;
+        loop {
+            match invocation.next(Duration::from_millis(20)).unwrap() {
+                Next::Record(record) => records += i32::from(record.kind == RecordKind::Output),
+                Next::Pending if session.wants_secret() => token(&session, "new"),
+                Next::Pending => {}
+                Next::End => break,
+            }
+        }
+        assert_eq!((records, session.state()), (200, State::Opened), "{place}");
+        assert_eq!(tenant.stats().operations["command"], if place == "command" { 2 } else { 1 }, "{place}");
+        session.disconnect(LONG).unwrap();
+        until_empty(&tenant);
+    }
+}
+
+#[test]
+fn a_secret_that_is_no_better_ends_the_command_and_not_the_session() {
+    let (tenant, session) = renewable();
+    token(&session, "false");
+    let invocation = session.invoke(&command("Get-Mailbox", &[])).unwrap();
+    let error = loop {
+        match invocation.next(Duration::from_millis(20)) {
+            Ok(Next::Pending) if session.wants_secret() => token(&session, "false"),
+            Ok(Next::Pending) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert!(matches!(invocation.next(LONG), Ok(Next::End)));
+    token(&session, "new");
+    let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+    assert!(error.is_none() && outputs(&records).len() == 1, "{error:?}");
     assert!(session.set_secret("colour", Secret::new("red".into())).is_err());
-    session.disconnect(LONG).unwrap();
+    // What waits for a secret is in the way of no close.
+    token(&session, "false");
+    let waiting = session.invoke(&command("Get-Mailbox", &[])).unwrap();
+    while !session.wants_secret() {
+        thread::yield_now();
+    }
+    token(&session, "new");
+    assert_eq!(session.disconnect(LONG).unwrap(), Wait::Ready(()));
+    drop(waiting);
     until_empty(&tenant);
 }

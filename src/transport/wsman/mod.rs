@@ -7,6 +7,7 @@ mod open;
 mod reach;
 mod receive;
 mod reclaim;
+mod renewal;
 mod uri;
 
 pub(crate) use open::PoolReader;
@@ -17,7 +18,6 @@ use super::{Channel, Options, Status, lock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{self, Account, Entry, Ledger};
 use crate::psrp::{ClientPool, HostInfo, KeyExchange, PoolConfig};
-use crate::secret::Secret;
 use bytes::Bytes;
 use faults::{Phase, Trouble};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,6 +60,8 @@ pub(crate) struct Road {
     creating: Arc<AsyncMutex<()>>,
     /// A Create went out that may have left a shell.
     may_exist: AtomicBool,
+    /// How often the secret was replaced.
+    secrets: watch::Sender<u64>,
     ledger: Arc<Ledger>,
     account: Account,
     /// When the session was begun, for the ledger.
@@ -106,6 +108,7 @@ impl Road {
             pool_sends: AsyncMutex::new(()),
             creating: Arc::default(),
             may_exist: AtomicBool::new(false),
+            secrets: watch::Sender::new(0),
             running: Mutex::new(None),
             ledger: Ledger::of(options.ledger.as_deref()),
             begun: ledger::now(),
@@ -124,18 +127,6 @@ impl Road {
     /// The organization asked for, by option or in the URI.
     pub(crate) fn organization(&self) -> Option<String> {
         self.options.organization.clone().or_else(|| uri::delegated_organization(&lock(&self.target).url))
-    }
-
-    /// Replaces a secret, from the next request on.
-    pub(crate) fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
-        let unusable = |why: String| Error::new(ErrorKind::InvalidArgument, "replace secret", why);
-        let user = match (key, &self.options.user) {
-            ("password", Some(user)) => user.clone(),
-            ("password", None) => return Err(unusable("the session was opened without a user".into())),
-            _ => return Err(unusable(format!("unknown secret key {key:?}, or not one of this session's road"))),
-        };
-        self.http.set_authorization(Some(&Authorization::Basic { user, password: value }));
-        Ok(())
     }
 
     /// The session key, unless it is there or on its way: sends PUBLIC_KEY.
@@ -325,6 +316,7 @@ impl Road {
         timeout: Duration,
     ) -> std::result::Result<Bytes, Trouble> {
         let is_create = matches!(body, Request::Create(_));
+        let may_wait = self.may_wait(&body);
         let culture = |c: &Option<String>| c.clone().unwrap_or_else(|| "en-US".into());
         let text = soap::write_request(&RequestEnvelope {
             to: target.to,
@@ -340,7 +332,16 @@ impl Road {
             options,
             body,
         });
-        let reply = http.post(&target.url, Bytes::from(text), timeout).await?;
+        let text = Bytes::from(text);
+        let mut refused = 0;
+        let reply = loop {
+            let secret = *self.secrets.borrow();
+            let reply = http.post(&target.url, text.clone(), timeout).await?;
+            match may_wait.filter(|_| reply.status == 401 && refused < renewal::TRIES) {
+                Some(limit) if self.renewed(secret, limit).await => refused += 1,
+                _ => break reply,
+            }
+        };
         let soap = reply.content_type.as_deref().is_some_and(|t| t.trim_start().to_ascii_lowercase().starts_with("application/soap+xml"));
         match reply.status {
             200 => Ok(reply.body),

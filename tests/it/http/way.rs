@@ -95,7 +95,7 @@ fn the_sign_in_fails_where_the_account_is_not_let_in() {
 fn the_shell_fails_where_the_service_opens_none() {
     for form in [LimitForm::Create, LimitForm::Receive] {
         let tenant = tenant(|b| b.max_shells(0).limit(form));
-        assert_eq!(fails(&options(&tenant.uri(), &[]), "Shell", "maximum number", "Close a session").kind(), ErrorKind::Quota);
+        assert_eq!(fails(&options(&tenant.uri(), &[]), "Shell", "maximum number", "Close one").kind(), ErrorKind::Quota);
     }
     let tenant = tenant(|b| b);
     let o = |more: &[(&str, &str)]| options(&tenant.uri(), more);
