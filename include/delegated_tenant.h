@@ -1000,7 +1000,8 @@ dt_status dt_command_end_statement(dt_command *command, dt_error **error);
 /**
  * Asks, instead of running, for the metadata of the commands of this name or wildcard. Repeatable; not mixed with commands.
  *
- * The answer is a count and then one output item for each command, as PowerShell's Import-PSSession reads them.
+ * The answer is a count and then one output item for each command, as PowerShell's Import-PSSession reads them;
+ * `dt_item_command` gives each in short.
  *
  * **Ownership:** the name is copied.
  *
@@ -1018,6 +1019,8 @@ dt_status dt_command_describe(dt_command *command, const char *name, dt_error **
  * | `input` | `true`: input will be sent by `dt_invocation_send`; default `false` |
  * | `history` | the text by which the server remembers the command |
  * | `invocation_info` | `true`: errors, warnings, verbose and debug records tell where they came from |
+ * | `command_types` | of a question for metadata: `Alias`, `Function`, `Filter`, `Cmdlet`, parted by commas; default `All` of them |
+ * | `modules` | of a question for metadata: modules or wildcards, parted by commas, whose commands alone are told |
  *
  * **Ownership:** key and value are copied.
  *
@@ -1025,7 +1028,10 @@ dt_status dt_command_describe(dt_command *command, const char *name, dt_error **
  *
  * **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_ARGUMENT` for an unknown key or an unusable value.
  */
-dt_status dt_command_set(dt_command *command, const char *key, const char *value, dt_error **error);
+dt_status dt_command_set(dt_command *command,
+                         const char *key,
+                         const char *value,
+                         dt_error **error);
 
 /**
  * Frees a command. NULL is allowed. Invocations of it go on.
@@ -1162,6 +1168,21 @@ const char *dt_item_clixml(const dt_item *item, size_t *length);
  * **Returns:** NULL for items of other kinds, and for records that hold no such text.
  */
 const char *dt_item_text(const dt_item *item);
+
+/**
+ * The command that an item of the answer to `dt_command_describe` tells of, as lines that end with a line feed, their
+ * fields parted by tabs. The first line is the command: its name, its type (such as Cmdlet), the command behind an alias
+ * or nothing. Each line after it is a parameter: its name, "switch" or "value", its .NET type, its aliases parted by
+ * commas. A name is the server's word for it and may be anything; but what would part fields, and any other control
+ * character, stands as U+FFFD.
+ *
+ * **Ownership:** borrowed from the item.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** NULL for items that tell of no command, as the count that comes first.
+ */
+const char *dt_item_command(const dt_item *item);
 
 /**
  * Whether a SecureString may stand in the item: an `<SS>` element, whose content `dt_session_unprotect` reads.

@@ -32,6 +32,8 @@ tenant-sim [OPTION]…
   --redirect-to LOCATION   send them there; 'loop' to itself, 'nowhere' without a Location
   --keep-alive MS          answer a held Receive with an empty stream after so long
   --hide CMDLET            hide a cmdlet, as roles do; repeatable
+  --cmdlets N              tell of N cmdlets when asked for metadata (all, some 800)
+  --hostile                tell also of commands, parameters and views that would run code if they were believed
   --gzip                   compress replies where the client accepts it
   --no-cookie              do without the load balancer's cookie
   --progress               begin a session's first command with progress, as Windows servers do
@@ -115,6 +117,8 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Settings>,
             }),
             "--keep-alive" => builder.keep_alive(Duration::from_millis(number(value()?)?)),
             "--hide" => builder.hide(&value()?),
+            "--cmdlets" => builder.cmdlets(number(value()?)? as usize),
+            "--hostile" => builder.hostile(true),
             "--gzip" => builder.gzip(true),
             "--no-cookie" => builder.cookie(false),
             "--progress" => builder.progress(true),

@@ -195,7 +195,8 @@ pub unsafe extern "C" fn dt_command_end_statement(command: *mut dt_command, erro
 
 /// Asks, instead of running, for the metadata of the commands of this name or wildcard. Repeatable; not mixed with commands.
 ///
-/// The answer is a count and then one output item for each command, as PowerShell's Import-PSSession reads them.
+/// The answer is a count and then one output item for each command, as PowerShell's Import-PSSession reads them;
+/// `dt_item_command` gives each in short.
 ///
 /// **Ownership:** the name is copied.
 ///
@@ -217,6 +218,8 @@ pub unsafe extern "C" fn dt_command_describe(command: *mut dt_command, name: *co
 /// | `input` | `true`: input will be sent by `dt_invocation_send`; default `false` |
 /// | `history` | the text by which the server remembers the command |
 /// | `invocation_info` | `true`: errors, warnings, verbose and debug records tell where they came from |
+/// | `command_types` | of a question for metadata: `Alias`, `Function`, `Filter`, `Cmdlet`, parted by commas; default `All` of them |
+/// | `modules` | of a question for metadata: modules or wildcards, parted by commas, whose commands alone are told |
 ///
 /// **Ownership:** key and value are copied.
 ///

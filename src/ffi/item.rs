@@ -75,6 +75,22 @@ pub unsafe extern "C" fn dt_item_text(item: *const dt_item) -> *const c_char {
     guard(Or(ptr::null()), || Ok(borrowed(unsafe { borrow(item)? }.text())))
 }
 
+/// The command that an item of the answer to `dt_command_describe` tells of, as lines that end with a line feed, their
+/// fields parted by tabs. The first line is the command: its name, its type (such as Cmdlet), the command behind an alias
+/// or nothing. Each line after it is a parameter: its name, "switch" or "value", its .NET type, its aliases parted by
+/// commas. A name is the server's word for it and may be anything; but what would part fields, and any other control
+/// character, stands as U+FFFD.
+///
+/// **Ownership:** borrowed from the item.
+///
+/// **Threads:** any.
+///
+/// **Returns:** NULL for items that tell of no command, as the count that comes first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_item_command(item: *const dt_item) -> *const c_char {
+    guard(Or(ptr::null()), || Ok(borrowed(unsafe { borrow(item)? }.command())))
+}
+
 /// Whether a SecureString may stand in the item: an `<SS>` element, whose content `dt_session_unprotect` reads.
 ///
 /// **Threads:** any.

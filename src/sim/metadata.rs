@@ -3,99 +3,75 @@
 
 use super::binder::{COMMON, CONFIRMING, Kind};
 use super::cmdlets::{self, matches};
-use super::organization::mix;
 use super::records::typed;
-use super::runspace::{Run, Runspace};
+use super::runspace::{Run, Runspace, not_found};
+use super::surface::{self, Told};
 use crate::clixml::{self, Content, Object, Property, Value, type_names};
 use crate::psrp::{MetadataQuery, Stream};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// A command as Get-Command describes it.
 #[derive(Debug)]
 pub struct Command {
     /// Its name.
     pub name: String,
-    parameters: Vec<(String, String, Vec<String>)>,
+    parameters: Vec<Told>,
+    /// As GET_COMMAND_METADATA gives it.
+    text: OnceLock<String>,
 }
 
 const MODULE: &str = "Microsoft.Exchange.Management.PowerShell.E2010";
 
-/// Nouns with the verbs they go with, a letter each: Get, Set, New, Remove, Enable, Disable, Test, Add.
-const NOUNS: &str = "AcceptedDomain:gsnr AccessRule:gsnr ActiveSyncDevice:gr ActiveSyncDeviceAccessRule:gsnr ActiveSyncDeviceClass:gr ActiveSyncMailboxPolicy:gsnr ActiveSyncOrganizationSettings:gs AddressBookPolicy:gsnr AddressList:gsnr AdminAuditLogConfig:gs AdminAuditLogSearch:n AgentLog:g AntiPhishPolicy:gsnred AntiPhishRule:gsnred ApplicationAccessPolicy:gsnrt App:gsnred AtpPolicyForO365:gs AuditConfig:gs AuditLogSearch:gn AuthConfig:gst AuthServer:gsnr AuthenticationPolicy:gsnr AutoSensitivityLabelPolicy:gsnr AutoSensitivityLabelRule:gsnr AvailabilityAddressSpace:gnra AvailabilityConfig:gsnr BlockedConnector:gr BlockedSenderAddress:gr CalendarDiagnosticAnalysis:g CalendarDiagnosticLog:g CalendarDiagnosticObjects:g CalendarNotification:gs CalendarProcessing:gs CaseHoldPolicy:gsnr CaseHoldRule:gsnr CASMailboxPlan:gs ClientAccessRule:gsnrt Clutter:gs ComplianceCase:gsnr ComplianceCaseMember:gra ComplianceSearch:gsnr ComplianceSearchAction:gnr ComplianceSecurityFilter:gsnr ComplianceTag:gsnred Contact:gs DataClassification:gsnr DataClassificationConfig:gs DataEncryptionPolicy:gsnt DetailsTemplate:gs DeviceConditionalAccessPolicy:gsnr DeviceConfigurationPolicy:gsnr DeviceTenantPolicy:gsnr DistributionGroup:snrd DistributionGroupMemberList:sra DkimSigningConfig:gsn DlpCompliancePolicy:gsnr DlpComplianceRule:gsnr DlpPolicy:gsnr DlpSensitiveInformationType:gsnr DynamicDistributionGroup:gsnr DynamicDistributionGroupMember:g ElevatedAccessRequest:gn EligibleDistributionGroupForMigration:g EmailAddressPolicy:gsnr EventsFromEmailConfiguration:gs ExchangeAssistanceConfig:gs ExoInformationBarrierPolicy:g ExoInformationBarrierRelationship:g FederatedDomain:ra FederatedOrganizationIdentifier:gs FederationInformation:g FederationTrust:gsnrt FilePlanPropertyAuthority:gnr FilePlanPropertyCategory:gnr FocusedInbox:gs Fingerprint:gn GlobalAddressList:gsnr Group:gs HoldCompliancePolicy:gsnr HoldComplianceRule:gsnr HostedConnectionFilterPolicy:gsnr HostedContentFilterPolicy:gsnr HostedContentFilterRule:gsnred HostedOutboundSpamFilterPolicy:gsnr HostedOutboundSpamFilterRule:gsnred HybridConfiguration:gsnr HybridMailflow:gs HybridMailflowDatacenterIPs:g ImapSubscription:gsnr InboundConnector:gsnr InboxRule:gsnred InformationBarrierPolicy:gsnr InsiderRiskPolicy:gsnr IntraOrganizationConfiguration:g IntraOrganizationConnector:gsnrt IPAllowListConfig:gs IPBlockListConfig:gs IPBlockListEntry:gra IRMConfiguration:gst JournalRule:gsnred Label:gsnr LabelPolicy:gsnr LinkedUser:gs LogonStatistics:g MailboxAnalysisRequest:gn MailboxAuditBypassAssociation:gs MailboxAutoReplyConfiguration:gs MailboxCalendarConfiguration:gs MailboxCalendarFolder:gs MailboxExportRequest:gsnr MailboxExportRequestStatistics:g MailboxFolder:gnr MailboxFolderPermission:gsra MailboxFolderStatistics:g MailboxImportRequest:gsnr MailboxImportRequestStatistics:g MailboxJunkEmailConfiguration:gs MailboxLocation:gr MailboxMessageConfiguration:gs MailboxPlan:gsed MailboxRegionalConfiguration:gs MailboxRestoreRequest:gsnr MailboxRestoreRequestStatistics:g MailboxSearch:gsnr MailboxSpellingConfiguration:gs MailboxUserConfiguration:gnr MailContact:gsnred MailDetailDlpPolicyReport:g MailDetailMalwareReport:g MailDetailSpamReport:g MailDetailTransportRuleReport:g MailFilterListReport:g MailFlowStatusReport:g MailPublicFolder:gsed MailTrafficPolicyReport:g MailTrafficReport:g MailTrafficTopReport:g MailUser:gsnred MalwareFilterPolicy:gsnr MalwareFilterRule:gsnred ManagedContentSettings:gsnr ManagedFolder:gsnr ManagementRole:gnr ManagementRoleAssignment:gsnr ManagementRoleEntry:gsra ManagementScope:gsnr MessageCategory:g MessageClassification:gsnr MessageTrace:g MessageTraceDetail:g MessageTrackingReport:g MigrationBatch:gsnr MigrationConfig:gs MigrationEndpoint:gsnr MigrationServerAvailability:t MigrationStatistics:g MigrationUser:gsr MigrationUserStatistics:g MobileDevice:gr MobileDeviceMailboxPolicy:gsnr MobileDeviceStatistics:g MoveRequest:gsnr MoveRequestStatistics:g MxRecordReport:g Notification:gs OAuthConnectivity:t OfflineAddressBook:gsnr OMEConfiguration:gsnr OMEMessageStatus:g OnPremisesOrganization:gsnr OrganizationalUnit:g OrganizationRelationship:gsnrt OrganizationSegment:gsnr OutboundConnector:gsnr OutboundConnectorReport:g OutlookProtectionRule:gsnred OwaMailboxPolicy:gsnr PartnerApplication:gsnr PendingFederatedDomain:gs PerimeterConfig:gs Place:gs PolicyTipConfig:gsnr PopSubscription:gsnr ProtectionAlert:gsnred PublicFolder:gsnr PublicFolderClientPermission:gra PublicFolderItemStatistics:g PublicFolderMailboxDiagnostics:g PublicFolderMailboxMigrationRequest:gsnr PublicFolderMigrationRequest:gsnr PublicFolderStatistics:g QuarantineMessage:gr QuarantinePolicy:gsnr RbacDiagnosticInfo:g RecipientPermission:gra RecipientStatisticsReport:g RegulatoryComplianceUI:gs RemoteDomain:gsnr RemoteMailbox:gsnred ReportExecutionInstance:g ReportSchedule:gsnr ReportScheduleList:g ResourceConfig:gs RetentionCompliancePolicy:gsnr RetentionComplianceRule:gsnr RetentionEvent:gn RetentionPolicy:gsnr RetentionPolicyTag:gsnr RMSTemplate:gs RoleAssignmentPolicy:gsnr RoleGroup:gsnr RoleGroupMember:gra RulePackage:gnr SafeAttachmentPolicy:gsnr SafeAttachmentRule:gsnred SafeLinksPolicy:gsnr SafeLinksRule:gsnred SCInsights:g SearchDocumentFormat:gsnr SecOpsOverridePolicy:gsnr SecOpsOverrideRule:gsnr SecurityPrincipal:g SensitivityLabelActivityReport:g ServicePrincipal:gsnr SharingPolicy:gsnr SiteMailbox:gsnt SiteMailboxDiagnostics:g SiteMailboxProvisioningPolicy:gsnr SmimeConfig:gs SpoofIntelligenceInsight:g SpoofMailReport:g Subscription:gr SupervisoryReviewPolicyV2:gsnr SupervisoryReviewRule:gsn SweepRule:gsnred SyncConfig:gs SyncMailPublicFolder:snr SyncRequest:gsnr SyncRequestStatistics:g SystemMessage:gsnr TeamsProtectionPolicy:gsn TenantAllowBlockListItems:gsnr TenantAllowBlockListSpoofItems:gsnr TextMessagingAccount:gs ThrottlingPolicy:gsnr ThrottlingPolicyAssociation:gs ToolInformation:g TransportConfig:gs TransportRule:gsnred TransportRuleAction:g TransportRulePredicate:g Trust:g UMAutoAttendant:gsnred UMCallAnsweringRule:gsnred UMCallDataRecord:g UMDialPlan:gsnr UMHuntGroup:gnr UMIPGateway:gsnred UMMailbox:gsed UMMailboxPIN:gs UMMailboxPolicy:gsnr UMPrompt:g UnifiedAuditSetting:gs UnifiedGroup:gsnr UnifiedGroupLinks:gra UserBriefingConfig:gs UserPhoto:gsr UserSubmission:gs VivaInsightsSettings:gs WebDnsRecord:g X400AuthoritativeDomain:gsnr";
-
-/// What such cmdlets have besides -Identity.
-const OWN: &[(&str, &str)] = &[
-    ("Name", "System.String"),
-    ("DomainController", "Microsoft.Exchange.Data.Fqdn"),
-    ("Enabled", "System.Boolean"),
-    ("Priority", "System.Int32"),
-    ("Comments", "System.String"),
-    ("Force", "System.Management.Automation.SwitchParameter"),
-    ("ResultSize", "Microsoft.Exchange.Data.Unlimited`1[System.UInt32]"),
-    ("Filter", "System.String"),
-    ("Organization", "Microsoft.Exchange.Configuration.Tasks.OrganizationIdParameter"),
-    ("DisplayName", "System.String"),
-    ("StartDate", "System.Nullable`1[System.DateTime]"),
-    ("EndDate", "System.Nullable`1[System.DateTime]"),
-    ("Mailbox", "Microsoft.Exchange.Configuration.Tasks.MailboxIdParameter"),
-    ("Members", "Microsoft.Exchange.Data.MultiValuedProperty`1[Microsoft.Exchange.Configuration.Tasks.RecipientIdParameter]"),
-    ("ExternalEmailAddress", "Microsoft.Exchange.Data.ProxyAddress"),
-    ("PrimarySmtpAddress", "Microsoft.Exchange.Data.SmtpAddress"),
-    ("Quota", "Microsoft.Exchange.Data.ByteQuantifiedSize"),
-    ("Policy", "Microsoft.Exchange.Configuration.Tasks.MailboxPolicyIdParameter"),
-    ("IgnoreDefaultScope", "System.Management.Automation.SwitchParameter"),
-    ("BypassValidation", "System.Management.Automation.SwitchParameter"),
-];
-
-/// Every command, by name.
+/// Every command, those that run here first. A tenant tells of as many as it is told to.
 pub fn commands() -> &'static [Command] {
     static COMMANDS: LazyLock<Vec<Command>> = LazyLock::new(|| {
         let mut all: Vec<Command> = cmdlets::all().map(real).collect();
-        for (noun, verbs) in NOUNS.split(' ').filter_map(|n| n.split_once(':')) {
-            for verb in verbs.chars() {
-                let command = named(noun, verb);
-                if !all.iter().any(|c| c.name.eq_ignore_ascii_case(&command.name)) {
-                    all.push(command);
-                }
+        for (name, parameters, confirms) in surface::made_up() {
+            if !all.iter().any(|c| c.name.eq_ignore_ascii_case(&name)) {
+                all.push(Command::new(name, parameters.into_iter().chain(common(confirms)).collect()));
             }
         }
-        all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     });
     &COMMANDS
 }
 
-fn common(confirms: bool) -> impl Iterator<Item = (String, String, Vec<String>)> {
+/// The commands that a session tells of, by name.
+pub fn visible(runspace: &Runspace) -> Vec<&'static Command> {
+    let most = runspace.options().cmdlets.max(cmdlets::all().count());
+    let mut all: Vec<_> = commands().iter().take(most).filter(|c| runspace.allows(&c.name)).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+/// What a hostile server tells of, whatever it was asked.
+fn hostile() -> &'static [Command] {
+    static HOSTILE: LazyLock<Vec<Command>> = LazyLock::new(|| {
+        let text = || "System.String]$x=($global:Owned=1),[object".to_owned();
+        let command = |(name, parameter, alias): &(&str, &str, &str)| {
+            let parameters = vec![((*parameter).to_owned(), text(), vec![(*alias).to_owned()])];
+            Command::new((*name).to_owned(), parameters.into_iter().chain(common(true)).collect())
+        };
+        surface::HOSTILE.iter().map(command).collect()
+    });
+    &HOSTILE
+}
+
+fn common(confirms: bool) -> impl Iterator<Item = Told> {
     let confirming = if confirms { CONFIRMING } else { &[] };
     COMMON.iter().chain(confirming).map(|p| (p.name.to_owned(), p.kind.type_name(), p.aliases.iter().map(|a| (*a).to_owned()).collect()))
 }
 
 fn real(info: &super::runspace::CmdletInfo) -> Command {
     let own = info.parameters.iter().map(|p| (p.name.to_owned(), p.kind.type_name(), p.aliases.iter().map(|a| (*a).to_owned()).collect()));
-    Command { name: info.name.to_owned(), parameters: own.chain(common(info.confirms)).collect() }
-}
-
-fn named(noun: &str, verb: char) -> Command {
-    let verb = match verb {
-        'g' => "Get",
-        's' => "Set",
-        'n' => "New",
-        'r' => "Remove",
-        'e' => "Enable",
-        'd' => "Disable",
-        't' => "Test",
-        _ => "Add",
-    };
-    let name = format!("{verb}-{noun}");
-    let noise = name.bytes().fold(7, |h, b| mix(h ^ u64::from(b)));
-    let identity = ("Identity".to_owned(), format!("Microsoft.Exchange.Configuration.Tasks.{noun}IdParameter"), Vec::new());
-    let chance = if matches!(verb, "Set" | "New") { 2 } else { 4 };
-    let own = OWN.iter().enumerate().filter(|(i, _)| (noise >> (2 * i)) % 8 < 8 / chance);
-    let own = own.map(|(_, (n, t))| ((*n).to_owned(), (*t).to_owned(), Vec::new()));
-    Command { parameters: std::iter::once(identity).chain(own).chain(common(!matches!(verb, "Get" | "Test"))).collect(), name }
+    Command::new(info.name.to_owned(), own.chain(common(info.confirms)).collect())
 }
 
 impl Command {
+    fn new(name: String, parameters: Vec<Told>) -> Self {
+        Self { name, parameters, text: OnceLock::new() }
+    }
+
     fn properties(&self) -> Vec<Property> {
         let namespace = Property::new("Namespace", MODULE);
         let parameter = |(name, kind, aliases): &(String, String, Vec<String>)| {
@@ -141,10 +117,9 @@ impl Command {
         ]
     }
 
-    /// As GET_COMMAND_METADATA gives it.
-    pub fn selected(&self) -> Value {
+    fn selected(&self) -> &str {
         let names = ["Selected.System.Management.Automation.CmdletInfo", "System.Management.Automation.PSCustomObject", "System.Object"];
-        Value::from(Object { type_names: Some(type_names(&names)), ..Object::bag(self.properties()) })
+        self.text.get_or_init(|| clixml::write(&Object { type_names: Some(type_names(&names)), ..Object::bag(self.properties()) }.into()))
     }
 
     /// As Get-Command gives it.
@@ -163,14 +138,20 @@ pub fn answer(runspace: &Runspace, query: &MetadataQuery) -> Run {
         let named = query.names.is_empty() || query.names.iter().any(|n| matches(n, &c.name));
         let cmdlets = query.command_types == 0 || query.command_types & 8 != 0;
         let here = query.modules.is_empty() || query.modules.iter().any(|m| matches(m, MODULE));
-        named && cmdlets && here && runspace.allows(&c.name)
+        named && cmdlets && here
     };
-    let found: Vec<_> = commands().iter().filter(wants).collect();
+    if !runspace.allows("Get-Command") {
+        return Err(not_found("Get-Command").into());
+    }
+    let mut found: Vec<_> = visible(runspace).into_iter().filter(wants).collect();
+    if runspace.options().hostile {
+        found.extend(hostile());
+    }
     let names =
         ["Selected.Microsoft.PowerShell.Commands.GenericMeasureInfo", "System.Management.Automation.PSCustomObject", "System.Object"];
     let count = Object { type_names: Some(type_names(&names)), ..Object::bag(vec![Property::new("Count", found.len() as i32)]) };
     runspace.send_text(Stream::Output, &clixml::write(&count.into()))?;
-    found.iter().try_for_each(|c| runspace.send_text(Stream::Output, &clixml::write(&c.selected())))
+    found.iter().try_for_each(|c| runspace.send_text(Stream::Output, c.selected()))
 }
 
 #[cfg(test)]
@@ -178,9 +159,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_some_eight_hundred_commands() {
+    fn there_are_some_eight_hundred_commands_of_seven_thousand_parameters() {
         let all = commands();
         assert!((750..900).contains(&all.len()), "{}", all.len());
-        assert!(all.windows(2).all(|w| w[0].name < w[1].name));
+        let names: std::collections::HashSet<_> = all.iter().map(|c| c.name.to_lowercase()).collect();
+        assert_eq!(names.len(), all.len());
+        let own: usize =
+            all.iter().map(|c| c.parameters.iter().filter(|p| !COMMON.iter().chain(CONFIRMING).any(|k| k.name == p.0)).count()).sum();
+        assert!((6_500..7_500).contains(&own), "{own}");
     }
 }

@@ -14,6 +14,7 @@ mod cmdlets;
 mod entra;
 mod faults;
 mod flow;
+mod formats;
 mod mailbox;
 mod metadata;
 mod organization;
@@ -23,6 +24,7 @@ mod rest;
 mod runspace;
 mod server;
 mod shell;
+mod surface;
 mod tenant;
 
 pub use entra::App;

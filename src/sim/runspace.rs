@@ -197,6 +197,11 @@ impl Runspace {
         });
     }
 
+    /// What the tenant is like.
+    pub fn options(&self) -> &Builder {
+        self.client.options()
+    }
+
     /// Whether the account's roles show this cmdlet.
     pub fn allows(&self, cmdlet: &str) -> bool {
         !self.client.options().hidden.iter().any(|h| h.eq_ignore_ascii_case(cmdlet.trim()))
@@ -227,12 +232,7 @@ impl Runspace {
     fn statement(&self, commands: &[Command], piped: bool) -> Run {
         let mut stages = Vec::new();
         for (place, command) in commands.iter().enumerate() {
-            let info = cmdlets::find(command.text.trim()).filter(|_| self.allows(&command.text)).ok_or_else(|| {
-                let name = command.text.as_str();
-                let message = format!("The term '{name}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again.");
-                let exception = "System.Management.Automation.CommandNotFoundException";
-                Failure::new(exception, message, "CommandNotFoundException", Category::ObjectNotFound, "").about(name.into())
-            })?;
+            let info = cmdlets::find(command.text.trim()).filter(|_| self.allows(&command.text)).ok_or_else(|| not_found(&command.text))?;
             let binder = Binder::new(info.name, info.parameters, info.confirms);
             let mut bound = binder.bind(&command.arguments)?;
             let missing = binder.missing(&bound, place > 0 || piped);
@@ -377,6 +377,15 @@ impl Runspace {
             }
         }
     }
+}
+
+/// There is no such command.
+pub fn not_found(name: &str) -> Failure {
+    let message = format!(
+        "The term '{name}' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again."
+    );
+    let exception = "System.Management.Automation.CommandNotFoundException";
+    Failure::new(exception, message, "CommandNotFoundException", Category::ObjectNotFound, "").about(name.into())
 }
 
 fn split(stages: &mut [Stage], place: usize) -> (&mut Stage, &mut [Stage]) {

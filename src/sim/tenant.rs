@@ -92,6 +92,8 @@ pub struct Builder {
     pub(super) device_interval: u64,
     pub(super) max_concurrent: Option<usize>,
     pub(super) port_446: bool,
+    pub(super) cmdlets: usize,
+    pub(super) hostile: bool,
     faults: Vec<Fault>,
 }
 
@@ -192,6 +194,14 @@ impl Builder {
     /// Links to further pages name port 446, as some front ends do.
     pub fn port_446(self, port_446: bool) -> Self {
         Self { port_446, ..self }
+    }
+    /// Tells of so many cmdlets; at first of all there are, some eight hundred. Those that run here are always told.
+    pub fn cmdlets(self, cmdlets: usize) -> Self {
+        Self { cmdlets, ..self }
+    }
+    /// Tells besides of commands, parameters and views that would run code where they were believed.
+    pub fn hostile(self, hostile: bool) -> Self {
+        Self { hostile, ..self }
     }
     /// Arms a fault from the start.
     pub fn fault(mut self, fault: Fault) -> Self {
@@ -296,6 +306,8 @@ impl Tenant {
             device_interval: 1,
             max_concurrent: None,
             port_446: false,
+            cmdlets: usize::MAX,
+            hostile: false,
             faults: Vec::new(),
         }
     }

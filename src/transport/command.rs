@@ -10,6 +10,8 @@ use crate::psrp;
 pub struct Command {
     commands: Vec<psrp::Command>,
     describe: Vec<String>,
+    described_types: Option<i32>,
+    described_modules: Vec<String>,
     input: bool,
     history: Option<String>,
     invocation_info: bool,
@@ -28,6 +30,22 @@ const CONTEXT: &str = "build command";
 
 fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidArgument, CONTEXT, detail)
+}
+
+/// Cmdlet, Function, Filter and Alias.
+const EVERY_TYPE: i32 = 15;
+
+/// The flags of PowerShell's CommandTypes that these names stand for.
+fn command_types(names: &str) -> Result<i32> {
+    let flag = |name: &str| match name.trim().to_ascii_lowercase().as_str() {
+        "alias" => Ok(1),
+        "function" => Ok(2),
+        "filter" => Ok(4),
+        "cmdlet" => Ok(8),
+        "all" => Ok(EVERY_TYPE),
+        _ => Err(refused(format!("'{name}' is no type of command; there are Alias, Function, Filter, Cmdlet and All"))),
+    };
+    names.split(',').try_fold(0, |flags, name| Ok(flags | flag(name)?))
 }
 
 impl Command {
@@ -123,11 +141,14 @@ impl Command {
     }
 
     /// `input` (true: input will be sent; default false), `history` (text), `invocation_info` (true: errors, warnings,
-    /// verbose and debug records tell where they came from).
+    /// verbose and debug records tell where they came from); for a question for metadata `command_types` (names, parted by
+    /// commas) and `modules` (names or wildcards, parted by commas).
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         match key {
             "input" => self.input = super::options::boolean(CONTEXT, key, value)?,
             "history" => self.history = Some(value.to_owned()),
+            "command_types" => self.described_types = Some(command_types(value)?),
+            "modules" => self.described_modules = value.split(',').map(|m| m.trim().to_owned()).filter(|m| !m.is_empty()).collect(),
             "invocation_info" => self.invocation_info = super::options::boolean(CONTEXT, key, value)?,
             _ => return Err(refused(format!("unknown key {key:?}"))),
         }
@@ -142,14 +163,12 @@ impl Command {
     /// What a road is asked to do.
     pub fn work(&self) -> Result<Work> {
         const ADD_INVOCATION_INFO: i32 = 15;
-        // Cmdlet, Function, Filter and Alias.
-        const EVERY_TYPE: i32 = 15;
         if !self.describe.is_empty() {
             let names = self.describe.clone();
             return Ok(Work::Describe(psrp::MetadataQuery {
                 names,
-                command_types: EVERY_TYPE,
-                modules: Vec::new(),
+                command_types: self.described_types.unwrap_or(EVERY_TYPE),
+                modules: self.described_modules.clone(),
                 arguments: Vec::new(),
             }));
         }
@@ -192,6 +211,10 @@ mod tests {
         assert!(c.work().is_err());
         c.describe("Get-Mailbox").unwrap();
         assert!(c.add("Get-User").is_err() && c.set("nothing", "x").is_err() && c.set("input", "perhaps").is_err());
-        assert!(matches!(c.work().unwrap(), Work::Describe(q) if q.names == ["Get-Mailbox"]));
+        assert!(matches!(c.work().unwrap(), Work::Describe(q) if q.names == ["Get-Mailbox"] && q.command_types == 15));
+        assert!(c.set("command_types", "Cmdlet, Program").is_err());
+        c.set("command_types", "cmdlet, Function").unwrap();
+        c.set("modules", "Microsoft.Exchange*,, Other").unwrap();
+        assert!(matches!(c.work().unwrap(), Work::Describe(q) if q.command_types == 10 && q.modules == ["Microsoft.Exchange*", "Other"]));
     }
 }

@@ -2,6 +2,7 @@
 
 mod channel;
 mod command;
+mod description;
 pub mod http;
 mod options;
 mod reach;

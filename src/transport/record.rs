@@ -1,5 +1,6 @@
 //! What a command gives, one at a time, as a document that PowerShell's own serializer reads.
 
+use super::description;
 use crate::clixml::{self, Value};
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -50,6 +51,7 @@ pub struct Record {
     /// Some `<SS>` in it needs the session key.
     pub secure: bool,
     text: OnceLock<Option<CString>>,
+    description: OnceLock<Option<CString>>,
 }
 
 const HEAD: &[u8] = br#"<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">"#;
@@ -63,7 +65,14 @@ impl Record {
         document.extend_from_slice(HEAD);
         document.extend_from_slice(clixml);
         document.extend_from_slice(TAIL);
-        Self { kind, secure: clixml::contains_secure_string(clixml), document, call: None, text: OnceLock::new() }
+        Self {
+            kind,
+            secure: clixml::contains_secure_string(clixml),
+            document,
+            call: None,
+            text: OnceLock::new(),
+            description: OnceLock::new(),
+        }
     }
 
     /// A host call with its parameters.
@@ -81,6 +90,13 @@ impl Record {
     /// call; None for the others. Read when first asked for.
     pub fn text(&self) -> Option<&CStr> {
         self.text.get_or_init(|| self.read_text()).as_deref()
+    }
+
+    /// The command that an answer to a question for metadata tells of, in lines, as `dt_item_command` gives it; None for
+    /// other records. Read when first asked for.
+    pub fn command(&self) -> Option<&CStr> {
+        let read = || CString::new(description::describe(self.clixml())?).ok();
+        self.description.get_or_init(|| if self.kind == RecordKind::Output { read() } else { None }).as_deref()
     }
 
     fn read_text(&self) -> Option<CString> {

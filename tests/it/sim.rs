@@ -504,6 +504,31 @@ fn metadata_tells_of_eight_hundred_commands() {
 }
 
 #[test]
+fn metadata_is_told_in_short_and_only_what_was_asked() {
+    let tenant = Tenant::builder().cmdlets(0).hide("Get-User").start().unwrap();
+    let session = connect(&tenant);
+    let mut question = Command::new();
+    question.describe("Get-*").unwrap();
+    question.set("modules", "Microsoft.Exchange*").unwrap();
+    let (records, error) = run(&session, &question);
+    assert!(error.is_none(), "{error:?}");
+    assert!(records[0].command().is_none(), "the count is no command");
+    let told: Vec<&str> = records[1..].iter().map(|r| r.command().unwrap().to_str().unwrap()).collect();
+    assert!(told.iter().all(|t| t.starts_with("Get-") && t.ends_with('\n')));
+    let mailbox = told.iter().find(|t| t.starts_with("Get-Mailbox\tCmdlet\t\n")).unwrap();
+    assert!(mailbox.contains("\nArchive\tswitch\tSystem.Management.Automation.SwitchParameter\t\n"), "{mailbox}");
+    assert!(mailbox.contains("\nIdentity\tvalue\tMicrosoft.Exchange.Configuration.Tasks.MailboxIdParameter\t"), "{mailbox}");
+    assert!(mailbox.contains("\nVerbose\tswitch\tSystem.Management.Automation.SwitchParameter\tvb\n"), "{mailbox}");
+    assert!(!told.iter().any(|t| t.starts_with("Get-User\t") || t.starts_with("Get-TransportRule\t")));
+    question.set("command_types", "Function").unwrap();
+    assert_eq!(run(&session, &question).0.len(), 1);
+
+    let blind = Tenant::builder().hide("Get-Command").start().unwrap();
+    let (_, error) = run(&connect(&blind), &question);
+    assert_eq!(failed_id(&error.unwrap()), "CommandNotFoundException");
+}
+
+#[test]
 fn faults_are_armed_while_it_runs() {
     let tenant = Tenant::builder().start().unwrap();
     let ask = |method: &str, path: &str, body: &str| {

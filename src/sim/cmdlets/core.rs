@@ -1,6 +1,7 @@
 //! PowerShell's own cmdlets in a restricted session: those that Import-PSSession and Enter-PSSession need.
 
 use super::super::binder::{Bound, Kind, Piped, parameter};
+use super::super::formats;
 use super::super::metadata;
 use super::super::records::{Category, Failure, text_of, typed};
 use super::super::runspace::{Cmdlet, CmdletInfo, Context, Halt, Run};
@@ -56,7 +57,7 @@ pub const CMDLETS: &[CmdletInfo] = &[
         class: "",
         parameters: &[parameter("TypeName", Kind::Texts).at(0), parameter("PowerShellVersion", Kind::Any)],
         confirms: false,
-        make: || Box::new(get_format_data as Simple),
+        make: || Box::new(formats::get_format_data as Simple),
     },
     CmdletInfo {
         name: "Get-Help",
@@ -194,9 +195,9 @@ fn get_command(context: &mut Context<'_>, bound: &Bound) -> Run {
     let (verbs, nouns) = (bound.texts("Verb"), bound.texts("Noun"));
     let any = |patterns: &[String], name: &str| patterns.is_empty() || patterns.iter().any(|p| matches(p, name));
     let mut found = false;
-    for command in metadata::commands() {
+    for command in metadata::visible(context.runspace()) {
         let (verb, noun) = command.name.split_once('-').unwrap_or((&command.name, ""));
-        if any(&names, &command.name) && any(&verbs, verb) && any(&nouns, noun) && context.runspace().allows(&command.name) {
+        if any(&names, &command.name) && any(&verbs, verb) && any(&nouns, noun) {
             found = true;
             context.write(command.full())?;
         }
@@ -211,26 +212,6 @@ fn get_command(context: &mut Context<'_>, bound: &Bound) -> Run {
         return context.error(failure.about(name.as_str().into()));
     }
     Ok(())
-}
-
-/// One definition, in the shape that Import-PSSession reads back: a table of three columns for mailboxes.
-fn get_format_data(context: &mut Context<'_>, bound: &Bound) -> Run {
-    let wanted = bound.texts("TypeName");
-    let name = "Microsoft.Exchange.Data.Directory.Management.Mailbox";
-    if !wanted.is_empty() && !wanted.iter().any(|w| matches(w, name)) {
-        return Ok(());
-    }
-    let view = Object::bag(vec![Property::new("Name", name), Property::new("FormatViewDefinition", Object::list(Vec::new()))]);
-    let definition = typed(&["System.Management.Automation.ExtendedTypeDefinition"]);
-    context.write(Object {
-        to_string: Some(name.into()),
-        adapted: Some(vec![
-            Property::new("TypeName", name),
-            Property::new("TypeNames", Object::list(vec![name.into()])),
-            Property::new("FormatViewDefinition", Object::list(vec![view.into()])),
-        ]),
-        ..definition
-    })
 }
 
 fn get_help(context: &mut Context<'_>, bound: &Bound) -> Run {
