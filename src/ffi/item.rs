@@ -77,8 +77,8 @@ pub unsafe extern "C" fn dt_item_text(item: *const dt_item) -> *const c_char {
 
 /// The command that an item of the answer to `dt_command_describe` tells of, as lines that end with a line feed, their
 /// fields parted by tabs. The first line is the command: its name, its type (such as Cmdlet), the command behind an alias
-/// or nothing. Each line after it is a parameter: its name, "switch" or "value", its .NET type, its aliases parted by
-/// commas. A name is the server's word for it and may be anything; but what would part fields, and any other control
+/// or nothing. Each line after it is a parameter: its name, "switch" or "value", its .NET type, and then each of its
+/// aliases. A name is the server's word for it and may be anything; but what would part fields, and any other control
 /// character, stands as U+FFFD.
 ///
 /// **Ownership:** borrowed from the item.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 ///
 /// ```text
 /// name, type of the command, command behind an alias or nothing
-/// name, "switch" or "value", .NET type, aliases parted by commas
+/// name, "switch" or "value", .NET type, and then each alias
 /// ```
 ///
 /// None where this is no description, as the count that comes first. What could be taken for a separator, and any other
@@ -20,7 +20,7 @@ pub(super) fn describe(document: &[u8]) -> Option<String> {
     let kind = value.property("CommandType").and_then(shown).unwrap_or_default();
     let behind = value.property("ResolvedCommandName").and_then(Value::as_str).unwrap_or_default();
     let mut text = String::with_capacity(1024);
-    line(&mut text, &[clean(name), clean(&kind), clean(behind)]);
+    line(&mut text, [clean(name), clean(&kind), clean(behind)].into_iter());
     let parameters: Vec<&Value> = match parameters.as_object().map(|o| &o.content) {
         Some(Content::Dictionary(entries)) => entries.iter().map(|(_, v)| v).collect(),
         Some(_) => return None,
@@ -34,19 +34,19 @@ pub(super) fn describe(document: &[u8]) -> Option<String> {
         let is_switch = parameter.property("SwitchParameter").and_then(Value::as_bool)?;
         let kind = parameter.property("ParameterType").and_then(shown).unwrap_or_default();
         let aliases = parameter.property("Aliases").and_then(Value::as_list).unwrap_or_default();
-        let aliases: Vec<_> =
-            aliases.iter().filter_map(Value::as_str).filter(|a| kept.insert(a.to_lowercase())).map(|a| clean(a).into_owned()).collect();
-        line(&mut text, &[clean(name), if is_switch { "switch" } else { "value" }.into(), clean(&kind), aliases.join(",").into()]);
+        let aliases = aliases.iter().filter_map(Value::as_str).filter(|a| kept.insert(a.to_lowercase())).map(clean);
+        let fields = [clean(name), if is_switch { "switch" } else { "value" }.into(), clean(&kind)];
+        line(&mut text, fields.into_iter().chain(aliases));
     }
     Some(text)
 }
 
-fn line(text: &mut String, fields: &[Cow<'_, str>]) {
-    for (at, field) in fields.iter().enumerate() {
+fn line<'a>(text: &mut String, fields: impl Iterator<Item = Cow<'a, str>>) {
+    for (at, field) in fields.enumerate() {
         if at > 0 {
             text.push('\t');
         }
-        text.push_str(field);
+        text.push_str(&field);
     }
     text.push('\n');
 }
@@ -57,7 +57,7 @@ fn shown(value: &Value) -> Option<String> {
 }
 
 fn clean(text: &str) -> Cow<'_, str> {
-    let breaks = |c: char| c.is_control() || matches!(c, ',' | '\u{2028}' | '\u{2029}');
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if text.contains(breaks) { text.replace(breaks, "\u{FFFD}").into() } else { text.into() }
 }
 
@@ -90,17 +90,17 @@ mod tests {
     #[test]
     fn a_command_is_a_line_and_one_for_each_parameter() {
         let text = command("Get-Mailbox", vec![parameter("Identity", false, &["Alias", "Upn"]), parameter("Archive", true, &[])]);
-        let expected = "Get-Mailbox\tCmdlet\t\nIdentity\tvalue\tSystem.String\tAlias,Upn\nArchive\tswitch\tSystem.Management.Automation.SwitchParameter\t\n";
+        let expected = "Get-Mailbox\tCmdlet\t\nIdentity\tvalue\tSystem.String\tAlias\tUpn\nArchive\tswitch\tSystem.Management.Automation.SwitchParameter\n";
         assert_eq!(describe(text.as_bytes()).as_deref(), Some(expected));
     }
 
     #[test]
     fn a_name_forges_no_line_and_no_field() {
-        let text = command("Get-X\nGet-Y\t8\t", vec![parameter("a\nb\tvalue\tx\t", false, &["c,d", "e\u{2028}f\r"])]);
+        let text = command("Get-X\nGet-Y\t8\t", vec![parameter("a\nb\tvalue\tx\t", false, &["c\td", "e\u{2028}f\r"])]);
         let described = describe(text.as_bytes()).expect("a description");
         assert_eq!(described.lines().count(), 2, "{described:?}");
-        assert_eq!(described.matches('\t').count(), 5, "{described:?}");
-        assert!(described.ends_with("\tc\u{FFFD}d,e\u{FFFD}f\u{FFFD}\n"), "{described:?}");
+        assert_eq!(described.matches('\t').count(), 6, "{described:?}");
+        assert!(described.ends_with("\tc\u{FFFD}d\te\u{FFFD}f\u{FFFD}\n"), "{described:?}");
     }
 
     #[test]

@@ -61,6 +61,11 @@ fn disconnect() {
 }
 
 #[test]
+fn import() {
+    pester("Import-DelegatedTenant.Tests.ps1");
+}
+
+#[test]
 fn parity() {
     pester("Parity.Tests.ps1");
 }

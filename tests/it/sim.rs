@@ -516,8 +516,8 @@ fn metadata_is_told_in_short_and_only_what_was_asked() {
     let told: Vec<&str> = records[1..].iter().map(|r| r.command().unwrap().to_str().unwrap()).collect();
     assert!(told.iter().all(|t| t.starts_with("Get-") && t.ends_with('\n')));
     let mailbox = told.iter().find(|t| t.starts_with("Get-Mailbox\tCmdlet\t\n")).unwrap();
-    assert!(mailbox.contains("\nArchive\tswitch\tSystem.Management.Automation.SwitchParameter\t\n"), "{mailbox}");
-    assert!(mailbox.contains("\nIdentity\tvalue\tMicrosoft.Exchange.Configuration.Tasks.MailboxIdParameter\t"), "{mailbox}");
+    assert!(mailbox.contains("\nArchive\tswitch\tSystem.Management.Automation.SwitchParameter\n"), "{mailbox}");
+    assert!(mailbox.contains("\nIdentity\tvalue\tMicrosoft.Exchange.Configuration.Tasks.MailboxIdParameter"), "{mailbox}");
     assert!(mailbox.contains("\nVerbose\tswitch\tSystem.Management.Automation.SwitchParameter\tvb\n"), "{mailbox}");
     assert!(!told.iter().any(|t| t.starts_with("Get-User\t") || t.starts_with("Get-TransportRule\t")));
     question.set("command_types", "Function").unwrap();

@@ -98,6 +98,11 @@ function script:New-NativeCommand($Commands, $Session, [bool] $Input_) {
     Assert-Native ($native::dt_command_new([ref] $native_, [ref] $failure)) $failure
     try {
         foreach ($command in $Commands) {
+            if ($command.Describe) {
+                foreach ($name in $command.Describe) { Assert-Native ($native::dt_command_describe($native_, $name, [ref] $failure)) $failure }
+                foreach ($key in $command.Only.Keys) { Assert-Native ($native::dt_command_set($native_, $key, $command.Only[$key], [ref] $failure)) $failure }
+                continue
+            }
             $status = if ($command.IsScript) { $native::dt_command_add_script($native_, $command.Text, [ref] $failure) } else { $native::dt_command_add($native_, $command.Text, [ref] $failure) }
             Assert-Native $status $failure
             foreach ($argument in $command.Arguments) {
@@ -113,4 +118,21 @@ function script:New-NativeCommand($Commands, $Session, [bool] $Input_) {
         $native_
     }
     catch { $native::dt_command_free($native_); throw }
+}
+
+# A cmdlet with parameters by name and values by position. What a function found in its $args as a parameter goes on as typed.
+function script:New-CommandStatement([string] $Name, $Parameters, $Values) {
+    $arguments = [System.Collections.Generic.List[object]]::new()
+    if ($Parameters) { foreach ($key in $Parameters.Keys) { $arguments.Add(@{ Name = [string] $key; Value = $Parameters[$key] }) } }
+    $open = $null
+    foreach ($value in $Values) {
+        if ($open) { $open.Value = $value; $open = $null }
+        elseif ($value -is [string] -and ([psobject] $value).PSObject.Properties['<CommandParameterName>']) {
+            $argument = @{ Name = [string] $value; Value = $null }
+            $arguments.Add($argument)
+            if ($value.EndsWith(':')) { $open = $argument }
+        }
+        else { $arguments.Add(@{ Name = $null; Value = $value }) }
+    }
+    @{ Reason = $null; Commands = @(@{ Text = $Name; IsScript = $false; End = $false; Merges = $null; Arguments = $arguments.ToArray() }) }
 }

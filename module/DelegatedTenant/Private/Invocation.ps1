@@ -22,7 +22,7 @@ function script:Start-Invocation($Session, $Commands, [string] $Reason, [bool] $
     }
     $notes = [psnoteproperty[]] ([psnoteproperty]::new('PSComputerName', $Session.ComputerName), [psnoteproperty]::new('RunspaceId', $Session.InstanceId), [psnoteproperty]::new('PSShowComputerName', $ShowComputerName))
     @{
-        Session = $Session; Target = $null; Failure = $null; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Thrown = $null; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
+        Session = $Session; Target = $null; Failure = $null; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Thrown = $null; Sink = $null; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
         Notes = $notes; Origin = [System.Management.Automation.Remoting.OriginInfo]::new($Session.ComputerName, $Session.InstanceId)
     }
 }
@@ -46,6 +46,10 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [i
         $kind = $native::dt_item_kind($item)
         if ($kind -eq 8) {
             try { Invoke-HostCall $Run $item $Cmdlet.Host } finally { $native::dt_item_free($item) }
+            continue
+        }
+        if ($kind -eq 1 -and $Run.Sink) {
+            try { & $Run.Sink $item } finally { $native::dt_item_free($item) }
             continue
         }
         try {
@@ -91,12 +95,13 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [i
     if (-not $read.Record) {
         $record = New-InvocationError $read $session
         $Run.Failure = $record.Exception
-        $Cmdlet.WriteError($record)
+        if (-not $Run.Sink) { $Cmdlet.WriteError($record) }
         return
     }
     $remote = [System.Management.Automation.PSSerializer]::Deserialize($read.Record)
     $record = ConvertTo-RemotingError $remote $Run.Origin
     $Run.Failure = $record.Exception
+    if ($Run.Sink) { return }
     if ($Alone -and $record.Exception -is [System.Management.Automation.RemoteException] -and $record.Exception.SerializedRemoteException.WasThrownFromThrowStatement) {
         # A throw of the server is a throw of the command: by the command itself, since each function on its way would count it once more.
         $Run.Thrown = $record.Exception

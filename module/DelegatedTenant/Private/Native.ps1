@@ -38,6 +38,7 @@ dt_command_add_script int ptr string ref
 dt_command_add_argument int ptr string string ref
 dt_command_merge int ptr int ref
 dt_command_end_statement int ptr ref
+dt_command_describe int ptr string ref
 dt_command_set int ptr string string ref
 dt_command_free void ptr
 dt_invocation_next int ptr uint ref ref
@@ -50,6 +51,7 @@ dt_invocation_stop int ptr ref
 dt_invocation_free void ptr
 dt_item_kind int ptr
 dt_item_clixml ptr ptr refsize
+dt_item_command ptr ptr
 dt_item_text ptr ptr
 dt_item_has_secure_string int ptr
 dt_item_call_id long ptr

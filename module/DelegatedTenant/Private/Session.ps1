@@ -167,6 +167,7 @@ function script:Register-Session($Session) {
 # Closes within the session's time for it; whether it is done. What goes wrong on the way is nobody's concern any more.
 function script:Close-Session($Session, [uint32] $Wait) {
     $native = $script:Native
+    if ($script:Imports.Count) { Remove-Import $Session }
     $handle = $Session.Handle.DangerousGetHandle()
     $failure = [IntPtr]::Zero
     $end = [Diagnostics.Stopwatch]::StartNew()

@@ -25,7 +25,7 @@ function Invoke-TenantCmdlet {
     .PARAMETER Parameters
     The parameters of CommandName.
     .PARAMETER ArgumentList
-    Values for param() and $args of the block.
+    Values for param() and $args of the block; with CommandName, its arguments without a name.
     .PARAMETER InputObject
     Pipeline input for the first cmdlet of the block, sent on while it runs.
     .PARAMETER HideComputerName
@@ -111,6 +111,7 @@ function Invoke-TenantCmdlet {
         [System.Collections.IDictionary] $Parameters,
 
         [Parameter(ParameterSetName = 'Session')]
+        [Parameter(ParameterSetName = 'Command')]
         [Parameter(ParameterSetName = 'FilePath')]
         [Parameter(ParameterSetName = 'Uri')]
         [Parameter(ParameterSetName = 'FilePathUri')]
@@ -172,8 +173,7 @@ function Invoke-TenantCmdlet {
 
         $flow = $job = $null
         if ($PSCmdlet.ParameterSetName -eq 'Command') {
-            $arguments = if ($Parameters) { foreach ($key in $Parameters.Keys) { @{ Name = [string] $key; Value = $Parameters[$key] } } }
-            $statement = @{ Reason = $null; Commands = @(@{ Text = $CommandName; IsScript = $false; End = $false; Merges = $null; Arguments = @($arguments) }) }
+            $statement = New-CommandStatement $CommandName $Parameters $ArgumentList
             $text = $CommandName
         }
         else {
