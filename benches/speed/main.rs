@@ -1,5 +1,5 @@
 //! How fast, as ratios of one run: `cargo bench`. What each compares is told by what it prints; a name as argument
-//! (`cargo bench -- library`, `memory`, `module`) runs one part.
+//! (`cargo bench -- library`, `memory`, `module`, `import`) runs one part.
 //!
 //! The simulated tenant and each memory measurement are processes of their own: this program, called again.
 
@@ -38,6 +38,9 @@ fn main() {
             }
             if wanted("module") {
                 module();
+            }
+            if wanted("import") {
+                import();
             }
         }
     }
@@ -210,20 +213,8 @@ fn module() {
     const MAILBOXES: usize = 10_000;
     let (Some(pwsh), Some(shared)) = (support::pwsh(), shared()) else { return };
     println!("module: in PowerShell");
-    let manifest = Path::new(ROOT).join("module/DelegatedTenant/DelegatedTenant.psd1");
-    let library = library_file();
-    let run = |arguments: &[&str]| {
-        let told = process::Command::new(&pwsh)
-            .args(["-NoProfile", "-NonInteractive"])
-            .args(arguments)
-            .env("DT_LIBRARY_PATH", &library)
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("pwsh starts");
-        assert!(told.status.success(), "pwsh failed: {}", String::from_utf8_lossy(&told.stdout));
-        String::from_utf8_lossy(&told.stdout).into_owned()
-    };
+    let manifest = manifest();
+    let run = |arguments: &[&str]| powershell(&pwsh, arguments);
 
     let import =
         format!("$w = [System.Diagnostics.Stopwatch]::StartNew(); Import-Module '{}'; $w.Elapsed.TotalMilliseconds", manifest.display());
@@ -262,10 +253,7 @@ fn module() {
         &path(&endpoint),
     ]);
     let _ = std::fs::remove_file(&documents);
-    let number = |name: &str| {
-        let line = told.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {told}"));
-        line.trim().parse::<f64>().expect("a number")
-    };
+    let number = |name: &str| number(&told, name);
     let (alone, streamed) = (number("deserialize "), number("invoke "));
     let ratio = streamed / alone;
     println!(
@@ -286,6 +274,75 @@ fn module() {
         let judged = if what == "whole" || what == "call" { format!(" (1 x {})", verdict(native / ours, 1.0)) } else { String::new() };
         println!("  {name:<32}{:>7.1} ms, native {:>7.1} ms: {:.2} x{judged}", ours * 1e3, native * 1e3, native / ours);
     }
+}
+
+/// Every cmdlet of a session as a command of this PowerShell.
+fn import() {
+    let Some(pwsh) = support::pwsh() else { return };
+    println!("import: Import-DelegatedTenant of everything, from the simulator in another process");
+    let tenant = Server::tenant(25);
+    let documents = std::env::temp_dir().join(format!("dt-bench-{}.clixml", process::id()));
+    let mut file = BufWriter::new(File::create(&documents).expect("a temporary file"));
+    let mut question = Command::new();
+    question.describe("*").expect("a name");
+    let session = connect(&tenant.url);
+    let begin = Instant::now();
+    let invocation = session.invoke(&question).expect("the session is open");
+    let (mut bytes, mut short) = (0, 0);
+    while let Next::Record(record) = invocation.next(Duration::MAX).expect("the command runs") {
+        bytes += record.clixml().len();
+        short += record.command().map_or(0, |c| c.to_bytes().len());
+        file.write_all(record.clixml()).and_then(|()| file.write_all(b"\n")).expect("a temporary file");
+    }
+    let read = begin.elapsed();
+    file.into_inner().expect("a temporary file");
+    let path = |p: &Path| p.to_str().expect("a path in UTF-8").to_owned();
+    let script = path(&Path::new(ROOT).join("benches/speed/import.ps1"));
+    let told = powershell(&pwsh, &["-File", &script, "-Module", &path(&manifest()), "-Uri", &tenant.url, "-Documents", &path(&documents)]);
+    let _ = std::fs::remove_file(&documents);
+    let ms = |name: &str| number(&told, name) * 1e3;
+    println!(
+        "  {:.1} MB of metadata, {:.2} MB in short: the library alone reads it in {:.0} ms",
+        bytes as f64 / 1e6,
+        short as f64 / 1e6,
+        read.as_secs_f64() * 1e3
+    );
+    let first = ms("first ");
+    println!(
+        "  {:.0} cmdlets in {first:.0} ms (under 2,000 ms {}); once more {:.0} ms",
+        number(&told, "commands "),
+        verdict(2000.0, first),
+        ms("later ")
+    );
+    println!("  removed with their session in {:.0} ms; the parameters of all in {:.0} ms", ms("removed "), ms("syntax "));
+    println!("  PSSerializer alone on the same metadata, with which Import-PSSession begins: {:.0} ms", ms("deserialize "));
+    if number(&told, "native ") == 0.0 {
+        println!("  no figure of Import-PSSession itself: this PowerShell has none");
+    }
+}
+
+fn manifest() -> PathBuf {
+    Path::new(ROOT).join("module/DelegatedTenant/DelegatedTenant.psd1")
+}
+
+/// What a PowerShell with the library of this build prints.
+fn powershell(pwsh: &Path, arguments: &[&str]) -> String {
+    let told = process::Command::new(pwsh)
+        .args(["-NoProfile", "-NonInteractive"])
+        .args(arguments)
+        .env("DT_LIBRARY_PATH", library_file())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("pwsh starts");
+    assert!(told.status.success(), "pwsh failed: {}", String::from_utf8_lossy(&told.stdout));
+    String::from_utf8_lossy(&told.stdout).into_owned()
+}
+
+/// The number that a script told after this name.
+fn number(told: &str, name: &str) -> f64 {
+    let line = told.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {told}"));
+    line.trim().parse().expect("a number")
 }
 
 /// The folder of the genuine endpoint and of pwsh.

@@ -66,6 +66,11 @@ fn import() {
 }
 
 #[test]
+fn completion() {
+    pester("Completion.Tests.ps1");
+}
+
+#[test]
 fn parity() {
     pester("Parity.Tests.ps1");
 }

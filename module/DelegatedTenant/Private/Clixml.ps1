@@ -15,6 +15,9 @@ function script:Read-Document([IntPtr] $Owner, [string] $Getter) {
     [Text.Encoding]::UTF8.GetString($bytes)
 }
 
+# The object of an item.
+function script:Read-ItemValue([IntPtr] $Item) { [System.Management.Automation.PSSerializer]::Deserialize((Read-Document $Item 'dt_item_clixml')) }
+
 # Depth 1, as remoting serializes arguments and input.
 function script:ConvertTo-SessionClixml($Value, $Session) {
     if (-not $script:Serializer) { $script:Serializer = [System.Management.Automation.PSSerializer].GetMethod('Serialize', [type[]] ([object], [int])) }

@@ -47,7 +47,7 @@ function script:Read-CommandMetadata($Session, [string[]] $Names, $Only, $Progre
     $failed = Invoke-ForImport $Session @{ Describe = $Names; Only = $Only } {
         $text = Read-Utf8 ($native::dt_item_command($args[0]))
         if ($text) { $told.Add($text) }
-        elseif ($state.First) { $state.Count = [int] (ConvertFrom-Clixml $args[0]).Count }
+        elseif ($state.First) { $state.Count = [int] (Read-ItemValue $args[0]).Count }
         else { $state.Malformed++ }
         $state.First = $false
         Write-ImportProgress $Progress "Getting command information from remote session ... $($told.Count) commands received" $told.Count $state.Count $clock $Cmdlet
@@ -56,8 +56,6 @@ function script:Read-CommandMetadata($Session, [string[]] $Names, $Only, $Progre
     if ($state.Malformed) { $Cmdlet.WriteError((New-ImportError 'ErrorMalformedDataFromRemoteCommand' 'InvalidResult' 'Data returned by the remote Get-Command command is not in the expected format.')) }
     , $told
 }
-
-function script:ConvertFrom-Clixml([IntPtr] $Item) { [System.Management.Automation.PSSerializer]::Deserialize((Read-Document $Item 'dt_item_clixml')) }
 
 function script:New-RemoteCommandError([string] $Command, $Failed) {
     if ("$($Failed.SerializedRemoteException.PSObject.TypeNames)" -match '\bCommandNotFoundException\b') {
@@ -242,7 +240,7 @@ function script:Read-FormatData($Session, [string[]] $TypeNames, [bool] $Asked, 
     $failed = Invoke-ForImport $Session @{ Text = 'Get-FormatData'; Arguments = $arguments } {
         $state.Count++
         # The engine makes definitions of what is one.
-        $definition = ConvertFrom-Clixml $args[0]
+        $definition = Read-ItemValue $args[0]
         if ($definition -isnot [System.Management.Automation.ExtendedTypeDefinition]) { $state.Malformed++ }
         elseif (Test-TypeDefinition $definition $patterns $Cmdlet) { $definitions.Add($definition) }
         Write-ImportProgress $Progress "Getting formatting and output information from remote session ... $($state.Count) objects received" $state.Count 0 $clock $Cmdlet

@@ -67,6 +67,7 @@ function Import-DelegatedTenant {
 
         [Parameter(Position = 2)]
         [Alias('Name')]
+        [ArgumentCompleter({ & (Microsoft.PowerShell.Core\Get-Module DelegatedTenant)[0] { if ($script:Native) { Complete-Argument $args[1] $args[2] $args[4] } } @args })]
         [string[]] $CommandName = '*',
 
         [Parameter(Position = 3)]

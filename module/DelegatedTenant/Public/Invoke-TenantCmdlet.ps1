@@ -105,9 +105,11 @@ function Invoke-TenantCmdlet {
 
         [Parameter(ParameterSetName = 'Command', Mandatory)]
         [ValidateNotNullOrEmpty()]
+        [ArgumentCompleter({ & (Microsoft.PowerShell.Core\Get-Module DelegatedTenant)[0] { if ($script:Native) { Complete-Argument $args[1] $args[2] $args[4] } } @args })]
         [string] $CommandName,
 
         [Parameter(ParameterSetName = 'Command')]
+        [ArgumentCompleter({ & (Microsoft.PowerShell.Core\Get-Module DelegatedTenant)[0] { if ($script:Native) { Complete-Argument $args[1] $args[2] $args[4] } } @args })]
         [System.Collections.IDictionary] $Parameters,
 
         [Parameter(ParameterSetName = 'Session')]
