@@ -19,3 +19,5 @@ mod soap;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;
 mod tenant;
+#[cfg(target_os = "linux")]
+mod windows;

@@ -71,11 +71,6 @@ fn completion() {
 }
 
 #[test]
-fn get() {
-    pester("Get-DelegatedTenant.Tests.ps1");
-}
-
-#[test]
 fn parity() {
     pester("Parity.Tests.ps1");
 }

@@ -116,8 +116,13 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         // It closes its shells' processes at an interrupt.
+        #[cfg(unix)]
         // SAFETY: the child has not been waited for, so that the id is still its own.
-        unsafe { libc::kill(self.child.id() as i32, libc::SIGINT) };
+        unsafe {
+            libc::kill(self.child.id() as i32, libc::SIGINT);
+        }
+        #[cfg(not(unix))]
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }

@@ -21,6 +21,7 @@ function New-TestCredential([string] $User = 'admin@partner.com', [string] $Pass
 
 # Starts a program and gives the first URL that it prints.
 function Start-TestServer([string] $Program, [string[]] $Arguments) {
+    if ($env:DT_SERVERS) { return Start-LinuxServer $Program $Arguments }
     $start = [Diagnostics.ProcessStartInfo]::new($Program)
     $start.Arguments = ($Arguments | ForEach-Object { '"' + $_ + '"' }) -join ' '
     $start.RedirectStandardOutput = $true
@@ -36,6 +37,27 @@ function Start-TestServer([string] $Program, [string[]] $Arguments) {
         }
     }
     throw "$Program $Arguments ended without printing an address."
+}
+
+# In wine: the test that runs this starts the program on the Linux side, and ends it when the connection ends. Gives as much of a Process
+# as tests use.
+function Start-LinuxServer([string] $Program, [string[]] $Arguments) {
+    $client = [Net.Sockets.TcpClient]::new('127.0.0.1', [int] $env:DT_SERVERS)
+    $stream = $client.GetStream()
+    $list = @($Arguments | Where-Object { $null -ne $_ } | ForEach-Object { '"' + $_.Replace('\', '\\').Replace('"', '\"') + '"' })
+    $bytes = [Text.Encoding]::UTF8.GetBytes('{"program":"' + $Program.Replace('\', '\\') + '","arguments":[' + ($list -join ',') + "]}`n")
+    $stream.Write($bytes, 0, $bytes.Length)
+    $reader = [IO.StreamReader]::new($stream)
+    $line = $reader.ReadLine()
+    if (-not $line) { throw "$Program $Arguments ended without printing an address." }
+    $answer = $line | ConvertFrom-Json
+    $process = [pscustomobject] @{ Id = $answer.id; HasExited = $false; Client = $client; Reader = $reader }
+    $process | Add-Member ScriptMethod Kill { if (-not $this.HasExited) { $this.HasExited = $true; $this.Client.Client.Shutdown('Send') } }
+    # The connection ends when the program has.
+    $process | Add-Member ScriptMethod WaitForExit { try { $null = $this.Reader.ReadToEnd() } catch { $null = $_ } }
+    $process | Add-Member ScriptMethod Dispose { $this.Client.Close() }
+    $script:Started.Add($process)
+    @{ Process = $process; Uri = $answer.uri }
 }
 
 function Start-Endpoint([string[]] $Arguments) {
