@@ -499,6 +499,14 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `host_name` | name of the host, for the server |
  * | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
  * | `host_data` | CLIXML of the host's default data |
+ * | `environment` | the cloud: `O365Default`, `O365USGovGCCHigh`, `O365USGovDoD`, `O365China`, `O365GermanyCloud` |
+ * | `authority` | URL of who issues tokens; absent: the cloud's own |
+ * | `token_resource` | URL of what tokens are for; absent: the cloud's Exchange |
+ * | `app_id` | the application that signs in; absent: Microsoft's own |
+ * | `certificate_file` | path of a .pfx or PEM file with the application's certificate and key |
+ * | `managed_identity` | `true`: sign in as the machine this runs on |
+ * | `managed_identity_account_id` | which of its identities; absent: the machine's own |
+ * | `device` | `true`: sign in on another device; the page and the code come as a warning of the session |
  * | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
  * | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
  * | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
@@ -518,7 +526,9 @@ dt_status dt_options_set(dt_options *options,
                          dt_error **error);
 
 /**
- * Sets one secret option: `password` or `proxy_password`. A password may also be "Bearer " and a token.
+ * Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`, or, for Exchange Online,
+ * `client_secret`, `certificate_password`, `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
+ * the tenant of each session's organization.
  *
  * **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
  * caller's own copy is the caller's business.
@@ -1289,6 +1299,7 @@ int32_t dt_error_retry(const dt_error *error);
  * | `request_id` | the server's own id of the request, for its operators |
  * | `request_sent` | `no`: the request did not reach the server; `maybe`: it may have |
  * | `fault_code` | the code of the WSManFault, in decimal |
+ * | `authority_code` | the number of Microsoft Entra ID's error, such as `AADSTS50126` |
  * | `retry_after_ms` | how many milliseconds the service asks to wait |
  * | `redirect_location` | where the server redirects to |
  * | `native_id` | what PowerShell's own cmdlets put before ",PSSessionOpenFailed" |

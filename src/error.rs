@@ -220,6 +220,8 @@ pub mod fact {
     pub const REQUEST_SENT: &str = "request_sent";
     /// The WSManFault code, in decimal.
     pub const FAULT_CODE: &str = "fault_code";
+    /// The number of Microsoft Entra ID's error, such as `AADSTS50126`.
+    pub const AUTHORITY_CODE: &str = "authority_code";
     /// How long the service asks to wait, in milliseconds.
     pub const RETRY_AFTER_MS: &str = "retry_after_ms";
     /// Where the server redirects to.

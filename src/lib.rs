@@ -8,6 +8,7 @@
 //! transport      the contract (open, invoke -> records, close) and its roads
 //!   wsman        WS-Management: runs psrp over soap over http
 //!   soap         envelopes and faults, text <-> types, both directions; opaque payloads
+//!   oauth        tokens of Microsoft Entra ID: every way to sign in; kept in memory
 //!   http         the only file that names reqwest
 //! ledger         which shells the processes of this user have open; files and locks, no network
 //! psrp           MS-PSRP without I/O, both ends: fragments, messages, pool, pipelines, session key
@@ -15,7 +16,7 @@
 //! xml            the only XML reading and writing
 //! error, secret  used by all
 //! runtime        the tokio runtime
-//! sim            a simulated tenant: psrp's and soap's server halves (feature `sim`)
+//! sim            a simulated tenant: psrp's and soap's server halves, the REST road, the token endpoint (feature `sim`)
 //! ```
 //!
 //! Invariants, each held by a test in `tests/it`:

@@ -62,6 +62,14 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 /// | `host_name` | name of the host, for the server |
 /// | `interactive` | `true`: the host can be asked, and host calls come as items; `false`, the default: commands that would ask fail |
 /// | `host_data` | CLIXML of the host's default data |
+/// | `environment` | the cloud: `O365Default`, `O365USGovGCCHigh`, `O365USGovDoD`, `O365China`, `O365GermanyCloud` |
+/// | `authority` | URL of who issues tokens; absent: the cloud's own |
+/// | `token_resource` | URL of what tokens are for; absent: the cloud's Exchange |
+/// | `app_id` | the application that signs in; absent: Microsoft's own |
+/// | `certificate_file` | path of a .pfx or PEM file with the application's certificate and key |
+/// | `managed_identity` | `true`: sign in as the machine this runs on |
+/// | `managed_identity_account_id` | which of its identities; absent: the machine's own |
+/// | `device` | `true`: sign in on another device; the page and the code come as a warning of the session |
 /// | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
 /// | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
 /// | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
@@ -89,7 +97,9 @@ pub unsafe extern "C" fn dt_options_set(
     })
 }
 
-/// Sets one secret option: `password` or `proxy_password`. A password may also be "Bearer " and a token.
+/// Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`, or, for Exchange Online,
+/// `client_secret`, `certificate_password`, `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
+/// the tenant of each session's organization.
 ///
 /// **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
 /// caller's own copy is the caller's business.

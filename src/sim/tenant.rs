@@ -241,8 +241,15 @@ impl Builder {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("tenant").enable_all().build();
         let runtime = runtime.map_err(failed("no threads"))?;
-        let listen =
-            |port| runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).map_err(failed("the port cannot be listened on"));
+        // Not by blocking on the runtime: the caller may be a task of another one.
+        let listen = |port| {
+            let bound = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+            let listener = bound.and_then(|l| l.set_nonblocking(true).map(|()| l)).and_then(|l| {
+                let _inside = runtime.enter();
+                TcpListener::from_std(l)
+            });
+            listener.map_err(failed("the port cannot be listened on"))
+        };
         let (front, pod) = (listen(self.port)?, listen(0)?);
         let address = |l: &TcpListener| l.local_addr().map_err(failed("the port is unknown"));
         let (front_address, pod_address) = (address(&front)?, address(&pod)?);

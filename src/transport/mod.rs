@@ -4,6 +4,7 @@ mod channel;
 mod command;
 mod description;
 pub mod http;
+pub mod oauth;
 mod options;
 mod reach;
 mod record;

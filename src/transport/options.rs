@@ -47,6 +47,18 @@ pub struct Options {
     /// None does not wait.
     pub(crate) wait_for_session: Option<Duration>,
     pub(crate) session_budget: usize,
+    pub(crate) environment: Option<String>,
+    pub(crate) authority: Option<String>,
+    pub(crate) token_resource: Option<String>,
+    pub(crate) app_id: Option<String>,
+    pub(crate) client_secret: Option<Secret<String>>,
+    pub(crate) certificate_file: Option<String>,
+    pub(crate) certificate_password: Option<Secret<String>>,
+    pub(crate) access_token: Option<Secret<String>>,
+    pub(crate) refresh_token: Option<Secret<String>>,
+    pub(crate) managed_identity: bool,
+    pub(crate) managed_identity_account_id: Option<String>,
+    pub(crate) device: bool,
 }
 
 /// The configuration that Exchange answers under.
@@ -92,9 +104,24 @@ impl Default for Options {
             ledger: None,
             wait_for_session: None,
             session_budget: 3,
+            environment: None,
+            authority: None,
+            token_resource: None,
+            app_id: None,
+            client_secret: None,
+            certificate_file: None,
+            certificate_password: None,
+            access_token: None,
+            refresh_token: None,
+            managed_identity: false,
+            managed_identity_account_id: None,
+            device: false,
         }
     }
 }
+
+/// The keys of [`Options::set_secret`].
+const SECRETS: [&str; 6] = ["password", "proxy_password", "client_secret", "certificate_password", "access_token", "refresh_token"];
 
 const CONTEXT: &str = "set option";
 
@@ -180,6 +207,13 @@ impl Options {
     /// | `ledger` | the folder of the session ledger, or `none`; absent, `DT_LEDGER` and then the user's own place |
     /// | `wait_for_session_ms` | how long to wait where the account has all its sessions open; absent or 0, not at all |
     /// | `session_budget` | the sessions an account may have at a time, 3: at so many, one that waits does not even try |
+    /// | `environment` | the cloud: `O365Default`, `O365USGovGCCHigh`, `O365USGovDoD`, `O365China`, `O365GermanyCloud` |
+    /// | `authority` | a URL, where the cloud's own does not issue the tokens |
+    /// | `token_resource` | a URL, where tokens are for another resource than the cloud's Exchange |
+    /// | `app_id` | the application that signs in; absent, Microsoft's own |
+    /// | `certificate_file` | a .pfx or PEM file with the application's certificate and key |
+    /// | `managed_identity`, `managed_identity_account_id` | sign in as the machine this runs on; which of its identities |
+    /// | `device` | sign in on another device, by a code |
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         if value.contains('\0') {
             return Err(unusable(CONTEXT, key, "holds a NUL"));
@@ -261,18 +295,31 @@ impl Options {
                 let n = value.parse::<usize>().ok().filter(|n| *n > 0);
                 self.session_budget = n.ok_or_else(|| unusable(CONTEXT, key, "not a positive number of sessions"))?;
             }
-            "password" | "proxy_password" => return Err(unusable(CONTEXT, key, "a secret has its own setter")),
+            "environment" => self.environment = filled(value.trim()),
+            "authority" => self.authority = address(key, value.trim())?,
+            "token_resource" => self.token_resource = address(key, value.trim())?,
+            "app_id" => self.app_id = filled(value.trim()),
+            "certificate_file" => self.certificate_file = filled(value),
+            "managed_identity" => self.managed_identity = truth()?,
+            "managed_identity_account_id" => self.managed_identity_account_id = filled(value.trim()),
+            "device" => self.device = truth()?,
+            secret if SECRETS.contains(&secret) => return Err(unusable(CONTEXT, key, "a secret has its own setter")),
             _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown key {key:?}"))),
         }
         Ok(())
     }
 
-    /// `password` or `proxy_password`. A password may be `Bearer ` and a token of any length, with
-    /// `BasicAuthToOAuthConversion=true` in the URI.
+    /// One secret option: `password`, which may be `Bearer ` and a token of any length (on the way of remote PowerShell with
+    /// `BasicAuthToOAuthConversion=true` in the URI), `proxy_password`, `client_secret`, `certificate_password`,
+    /// `access_token` or `refresh_token`.
     pub fn set_secret(&mut self, key: &str, value: Secret<String>) -> Result<()> {
         match key {
             "password" => self.password = Some(value),
             "proxy_password" => self.proxy_password = Some(value),
+            "client_secret" => self.client_secret = Some(value),
+            "certificate_password" => self.certificate_password = Some(value),
+            "access_token" => self.access_token = Some(value),
+            "refresh_token" => self.refresh_token = Some(value),
             _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown secret key {key:?}"))),
         }
         Ok(())
@@ -320,6 +367,8 @@ mod tests {
             ("open_timeout_ms", "0"),
             ("allow_unencrypted", "maybe"),
             ("password", "x"),
+            ("refresh_token", "x"),
+            ("authority", "login"),
             ("ps_version", "5;x"),
             ("user", "a:b"),
         ] {

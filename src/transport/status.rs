@@ -2,8 +2,8 @@
 
 use super::TextList;
 use crate::error::{Error, ErrorKind};
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -43,8 +43,8 @@ pub(crate) struct Status {
     pub(crate) signed_in: watch::Sender<bool>,
     /// Requests that wait for a new secret.
     pub(crate) wanting: AtomicUsize,
-    /// Texts for the user.
-    pub(crate) warnings: TextList,
+    /// Texts for the user, which those who sign the user in write too.
+    pub(crate) warnings: Arc<TextList>,
     /// The URIs talked to, the present one last.
     pub(crate) uris: TextList,
     /// APPLICATION_PRIVATE_DATA as one CLIXML document.
@@ -60,7 +60,7 @@ impl Status {
             failure: OnceLock::new(),
             signed_in: watch::Sender::new(false),
             wanting: AtomicUsize::new(0),
-            warnings: TextList::default(),
+            warnings: Arc::default(),
             uris: TextList::default(),
             private_data: OnceLock::new(),
             idle_timeout: OnceLock::new(),

@@ -36,7 +36,17 @@ const WORDS: [(&str, &[&str]); 3] = [
     ("reqwest", &["transport::http"]),
     (
         "tokio",
-        &["transport::http", "transport::wsman", "transport::channel", "transport::road", "transport::status", "session", "runtime", "sim"],
+        &[
+            "transport::http",
+            "transport::oauth",
+            "transport::wsman",
+            "transport::channel",
+            "transport::road",
+            "transport::status",
+            "session",
+            "runtime",
+            "sim",
+        ],
     ),
     ("unsafe", &["ffi", "secret"]),
 ];

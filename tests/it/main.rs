@@ -11,6 +11,7 @@ mod interop;
 mod layering;
 mod ledger;
 mod module;
+mod oauth;
 mod psrp;
 mod session;
 mod sim;

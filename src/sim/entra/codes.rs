@@ -119,8 +119,10 @@ impl Trouble {
 
     /// By its name in OAuth.
     pub fn named(error: &'static str) -> Self {
-        let code = CODES.iter().find(|c| c.1 == error).map_or(90023, |c| c.0);
-        Self { error, ..Self::code(code) }
+        match CODES.iter().find(|c| c.1 == error) {
+            Some(known) => Self::code(known.0),
+            None => Self { code: 0, error, text: String::new() },
+        }
     }
 
     /// With another text.
@@ -136,6 +138,9 @@ impl Trouble {
 
     /// As error_description has it.
     pub fn description(&self) -> String {
+        if self.code == 0 {
+            return String::new();
+        }
         let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
         format!("AADSTS{}: {} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {}", self.code, self.text, stamp())
     }
@@ -149,6 +154,8 @@ impl Trouble {
             "error_uri": format!("https://login.microsoftonline.com/error?code={}", self.code),
         });
         match self.code {
+            // Not every error has a number.
+            0 => body["error_codes"] = json!([]),
             50126 | 700082 | 70008 => body["suberror"] = "bad_token".into(),
             50076 | 50079 => body["suberror"] = "basic_action".into(),
             53003 | 53000 | 530003 => {
