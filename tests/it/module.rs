@@ -71,6 +71,11 @@ fn completion() {
 }
 
 #[test]
+fn get() {
+    pester("Get-DelegatedTenant.Tests.ps1");
+}
+
+#[test]
 fn parity() {
     pester("Parity.Tests.ps1");
 }

@@ -50,6 +50,13 @@ Describe 'Disconnect-DelegatedTenant' {
         $one.State -eq 'Closed' | Should -BeTrue
     }
 
+    It 'closes by computer, also without a name, as Remove-PSSession does' {
+        Disconnect-DelegatedTenant -Cn 127.0.0.1
+        $one.State, $two.State | Should -Be 'Closed', 'Closed'
+        Disconnect-DelegatedTenant nowhere -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'RemoteRunspaceNotAvailableForSpecifiedComputer,Disconnect-DelegatedTenant'
+    }
+
     It 'closes nothing with -WhatIf, nor with the preference of the caller' {
         Disconnect-DelegatedTenant $one -WhatIf
         & { $WhatIfPreference = $true; Disconnect-DelegatedTenant $one }
@@ -59,6 +66,7 @@ Describe 'Disconnect-DelegatedTenant' {
     It 'says of <Key> that it is not there' -ForEach @(
         @{ Key = 'Id'; Value = 99999; ErrorId = 'RemoteRunspaceNotAvailableForSpecifiedSessionId' }
         @{ Key = 'Name'; Value = 'nobody'; ErrorId = 'RemoteRunspaceNotAvailableForSpecifiedName' }
+        @{ Key = 'ComputerName'; Value = 'nowhere'; ErrorId = 'RemoteRunspaceNotAvailableForSpecifiedComputer' }
         @{ Key = 'InstanceId'; Value = [guid]::Empty; ErrorId = 'RemoteRunspaceNotAvailableForSpecifiedRunspaceId' }
     ) {
         $with = @{ $Key = $Value }

@@ -72,9 +72,7 @@ function script:Protect-Text($Session, [securestring] $Secret) {
     $bytes = Get-SecretBytes $Secret
     try { Assert-Native ($native::dt_session_protect($Session.Handle.DangerousGetHandle(), $bytes, [UIntPtr] [uint32] $bytes.Length, [ref] $text, [ref] $failure)) $failure }
     finally { [Array]::Clear($bytes, 0, $bytes.Length) }
-    $length = [UIntPtr]::Zero
-    try { Read-Utf8 ($native::dt_text_data($text, [ref] $length)) }
-    finally { $native::dt_text_free($text) }
+    Read-Text $text
 }
 
 function script:Unprotect-Text($Session, [string] $Encrypted) {

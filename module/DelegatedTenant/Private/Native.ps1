@@ -8,12 +8,14 @@ $script:NativeTable = @'
 dt_abi_version uint
 dt_version ptr
 dt_library_shutdown int uint ref
+dt_library_ledger int ptr ref ref
 dt_options_new int ref ref
 dt_options_set int ptr string string ref
 dt_options_set_secret int ptr string bytes size ref
 dt_options_free void ptr
 dt_session_open int ptr ref ref
 dt_session_wait int ptr uint ref
+dt_session_waiting int ptr ref ref
 dt_session_disconnect int ptr uint ref
 dt_session_free void ptr
 dt_session_warning ptr ptr ptr
@@ -107,4 +109,10 @@ function script:Read-Utf8([IntPtr] $Text) {
     $bytes = [Array]::CreateInstance([byte], $script:Native::lstrlenA($Text))
     [Runtime.InteropServices.Marshal]::Copy($Text, $bytes, 0, $bytes.Length)
     [Text.Encoding]::UTF8.GetString($bytes)
+}
+
+# Reads a dt_text and frees it.
+function script:Read-Text([IntPtr] $Text) {
+    $length = [UIntPtr]::Zero
+    try { Read-Utf8 ($script:Native::dt_text_data($Text, [ref] $length)) } finally { $script:Native::dt_text_free($Text) }
 }

@@ -30,6 +30,8 @@ function script:New-NativeOptions($Settings, [ref] $Refusal) {
 # The options of the library from the parameters of a command and its PSSessionOption.
 function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     $settings = [ordered]@{ host_name = $HostOfCaller.Name; interactive = $true; host_data = Get-HostData $HostOfCaller }
+    # Off Windows, what PowerShell sets in its environment is seen by its children only, not by the library.
+    if ($env:DT_LEDGER) { $settings.ledger = $env:DT_LEDGER }
     if ($SessionOption) {
         # An option that was not touched says nothing: the defaults are the library's.
         $plain = [System.Management.Automation.Remoting.PSSessionOption]::new()
@@ -68,6 +70,9 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
         $settings.proxy_user = $Bound['ProxyCredential'].UserName
         $settings.proxy_password = $Bound['ProxyCredential'].Password
     }
+    # Longer than the quarter of an hour after which a session that was left behind is gone.
+    if ($Bound['WaitForSession']) { $settings.wait_for_session_ms = if ($Bound.ContainsKey('WaitTimeout')) { $Bound['WaitTimeout'] } else { 1800000 } }
+    if ($Bound.ContainsKey('SessionLimit')) { $settings.session_budget = $Bound['SessionLimit'] }
     foreach ($pair in ('OpenTimeout', 'open_timeout_ms'), ('OperationTimeout', 'operation_timeout_ms'), ('CancelTimeout', 'cancel_timeout_ms'), ('IdleTimeout', 'idle_timeout_ms')) {
         if ($Bound.ContainsKey($pair[0])) { $settings[$pair[1]] = $Bound[$pair[0]] }
     }
@@ -87,7 +92,9 @@ function script:Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $R
     $native::dt_options_free($options)
     if ($status -ge 100) { $Refusal.Value = Read-Failure $failure; return }
     $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
-    New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri
+    $object = New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri
+    foreach ($pair in ('Account', $Settings.user), ('Waits', $false)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
+    $object
 }
 
 # A credential given as $null is asked for, as New-PSSession does it; where nobody can answer, that is an error at once.
@@ -101,9 +108,16 @@ function script:Read-Credential($Cmdlet) {
 function script:Read-Opening($Session, $Cmdlet, [uint32] $Wait, [ref] $Told, [ref] $Failed) {
     $native = $script:Native
     $handle = $Session.Handle.DangerousGetHandle()
-    $failure = [IntPtr]::Zero
+    $failure = $text = [IntPtr]::Zero
     $status = $native::dt_session_wait($handle, $Wait, [ref] $failure)
     while ($warning = Read-Utf8 ($native::dt_session_warning($handle, [IntPtr] $Told.Value))) { $Told.Value++; $Cmdlet.WriteWarning($warning) }
+    $waits = if ($status -eq 1) { $native::dt_session_waiting($handle, [ref] $text, [ref] $failure) } else { 2 }
+    if ($waits -eq 0 -or $Session.Waits) {
+        $progress = [System.Management.Automation.ProgressRecord]::new(1, "Waiting for a session of $($Session.Account)", $(if ($waits -eq 0) { Read-Text $text } else { ' ' }))
+        if ($waits) { $progress.RecordType = 'Completed' }
+        $Session.Waits = $waits -eq 0
+        $Cmdlet.WriteProgress($progress)
+    }
     if ($status -ge 100) { $Failed.Value = Read-Failure $failure }
     $status -ne 1
 }

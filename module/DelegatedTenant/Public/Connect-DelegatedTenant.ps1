@@ -43,6 +43,14 @@ function Connect-DelegatedTenant {
     How long stopping and closing may take, in milliseconds.
     .PARAMETER IdleTimeout
     After how long without use the server may close the session, in milliseconds; at least 60000.
+    .PARAMETER WaitForSession
+    Where the account has all the sessions open that it may have, waits until one is closed, in turn with others who wait, instead of
+    failing. Progress shows who has them, in this process or another of this user. A session that was left behind elsewhere is gone after
+    a quarter of an hour.
+    .PARAMETER WaitTimeout
+    How long WaitForSession waits, in milliseconds; half an hour when absent. Opening is then tried once more, whatever is known.
+    .PARAMETER SessionLimit
+    How many sessions the server allows an account, for WaitForSession; 3 when absent.
     .PARAMETER Proxy
     The proxy to go through. When absent, the environment decides (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
     .PARAMETER ProxyCredential
@@ -67,6 +75,10 @@ function Connect-DelegatedTenant {
     }
 
     One customer after the other, within the three sessions that an account may have.
+    .EXAMPLE
+    $session = Connect-DelegatedTenant -Organization fabrikam.com -Credential $credential -AllowRedirection -WaitForSession
+
+    The same while other scripts of this account are at work: it waits until one of them is done.
     .EXAMPLE
     Connect-DelegatedTenant http://127.0.0.1:5985/powershell-liveid -Organization contoso.com -Credential $credential -AllowUnencrypted
 
@@ -114,6 +126,10 @@ function Connect-DelegatedTenant {
         [ValidateRange(1, 2147483647)] [int] $CancelTimeout,
         [ValidateRange(60000, 2147483647)] [int] $IdleTimeout,
 
+        [switch] $WaitForSession,
+        [ValidateRange(1, 2147483647)] [int] $WaitTimeout,
+        [ValidateRange(1, 1000)] [int] $SessionLimit,
+
         [uri] $Proxy,
         [pscredential] [System.Management.Automation.Credential()] $ProxyCredential,
         [switch] $NoProxy
@@ -124,6 +140,7 @@ function Connect-DelegatedTenant {
         $caller = $PSCmdlet.SessionState.PSVariable
         if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
         if (-not $PSBoundParameters.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
+        $ProgressPreference = $caller.GetValue('ProgressPreference')
         $named = 0
     }
     process {
