@@ -86,6 +86,58 @@ Describe 'Import-DelegatedTenant' {
         $session.Availability -eq 'Available' | Should -BeTrue
     }
 
+    It 'heeds the preferences of the caller' {
+        $null = Import-DelegatedTenant $session -CommandName Get-Mailbox
+        { & { $ErrorActionPreference = 'Stop'; Get-Mailbox nobody } } | Should -Throw -ErrorId '*ManagementObjectNotFoundException*'
+        & { $WarningPreference = 'SilentlyContinue'; Get-Mailbox -ResultSize 1 -WarningVariable warned; $warned.Count } 3>&1 | Should -Not -BeOfType ([System.Management.Automation.WarningRecord])
+        & { $ErrorActionPreference = 'SilentlyContinue'; Get-Mailbox nobody } 2>&1 | Should -BeNullOrEmpty
+    }
+
+    It 'has -WhatIf and -Confirm act on the server' {
+        $null = Import-DelegatedTenant $session -CommandName Get-Mailbox, Remove-Mailbox
+        $alias = (Get-Mailbox -ResultSize 1 -WarningAction SilentlyContinue).Alias
+        Remove-Mailbox $alias -WhatIf 6>$null
+        (Get-Mailbox $alias).Alias | Should -Be $alias
+        Remove-Mailbox -Identity $alias -Confirm:$false
+        Get-Mailbox $alias -ErrorAction Ignore | Should -BeNullOrEmpty
+    }
+
+    It 'runs as a job' {
+        $null = Import-DelegatedTenant $session -CommandName Get-Mailbox
+        $job = Get-Mailbox -ResultSize 2 -AsJob
+        $found = @($job | Wait-Job | Receive-Job -WarningAction SilentlyContinue)
+        Remove-Job $job
+        $found.Count | Should -Be 2
+        $found[0].PSShowComputerName | Should -BeFalse
+    }
+
+    It 'works within a module, and within a script of its own' {
+        $user = New-Module -AsCustomObject -ArgumentList $session -ScriptBlock {
+            param($Session)
+            function Get-First { $null = Import-DelegatedTenant $Session -CommandName Get-Mailbox -Prefix Inner; (Get-InnerMailbox -ResultSize 1 3>$null).Alias }
+            Export-ModuleMember -Function Get-First
+        }
+        $user.'Get-First'() | Should -Not -BeNullOrEmpty
+        Get-Command Get-InnerMailbox -ErrorAction Ignore | Should -BeNullOrEmpty
+    }
+
+    It 'shows how far it is' {
+        $worker = [powershell]::Create()
+        $null = $worker.AddScript({ param($module, $session) Import-Module $module; Import-DelegatedTenant $session -AllowClobber -DisableNameChecking }).AddArgument("$Checkout/module/DelegatedTenant/DelegatedTenant.psd1").AddArgument($session)
+        $null = $worker.Invoke()
+        $shown = @($worker.Streams.Progress | Where-Object ActivityId -eq 1905347799)
+        $shown[0].Activity | Should -Be 'Creating implicit remoting module ...'
+        "$($shown[-1].RecordType)" | Should -Be 'Completed'
+        $worker.Streams.Error.Count | Should -Be 0
+        $worker.Dispose()
+    }
+
+    It 'goes with the module DelegatedTenant' {
+        $own = [Diagnostics.Process]::GetCurrentProcess().MainModule.FileName
+        $script = "Import-Module '$Checkout/module/DelegatedTenant/DelegatedTenant.psd1'; `$p = [securestring]::new(); 'secret'.ToCharArray() | ForEach-Object { `$p.AppendChar(`$_) }; `$s = Connect-DelegatedTenant -ConnectionUri $($simulator.Uri) -Organization fabrikam.com -AllowUnencrypted -Credential ([pscredential]::new('admin@partner.com', `$p)); `$null = Import-DelegatedTenant `$s -CommandName Get-Mailbox -FormatTypeName *; Remove-Module DelegatedTenant; ""`$(Get-Module tmp_*)|`$(Get-Command Get-Mailbox -ErrorAction Ignore)|`$(`$Error.Count)"""
+        & $own -NoProfile -NonInteractive -Command $script | Should -Be '||0'
+    }
+
     It 'stops the remote command when the pipeline has enough' {
         $null = Import-DelegatedTenant $session -CommandName Get-Mailbox
         @(Get-Mailbox -ResultSize Unlimited | Select-Object -First 2).Count | Should -Be 2
