@@ -16,6 +16,7 @@ mod psrp;
 mod session;
 mod sim;
 mod sim_rest;
+mod soak;
 mod soap;
 #[allow(dead_code, reason = "helpers for several topics")]
 mod support;
