@@ -21,7 +21,7 @@
 //!
 //! Invariants, each held by a test in `tests/it`:
 //! - a command that may have run is never sent again;
-//! - every shell that a Create may have opened is deleted;
+//! - every shell that a Create may have opened is deleted, by the next who connects where the process was killed;
 //! - `psrp` and `clixml` know neither time, threads nor sockets;
 //! - what a server sends is bounded in size and depth before it is believed;
 //! - a secret is a `Secret` from the moment it comes in.

@@ -19,6 +19,9 @@ const LOOK: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long the ledger's files are waited for: a network's folder may not answer.
+const FILES: Duration = Duration::from_secs(2);
+
 /// Holders that a text names.
 const NAMED: usize = 5;
 
@@ -114,10 +117,6 @@ impl Core {
                 if now >= deadline || (ticket.is_first() && (free || ask_at.is_some_and(|at| now >= at))) {
                     break;
                 }
-                if ask_at.is_some() {
-                    // So many were allowed meanwhile: one fewer is a free one.
-                    full_at = full_at.max(holders.len());
-                }
                 *lock(&self.waiting) = Some(waiting_for(account, &holders));
                 let mut until = deadline.min(now + LOOK);
                 if let Some(at) = ask_at.filter(|at| *at > now) {
@@ -150,7 +149,7 @@ impl Core {
     async fn others_of(&self, ledger: &Arc<Ledger>, account: &Account) -> Vec<Holder> {
         let (ledger, account) = (Arc::clone(ledger), account.clone());
         let asked = tokio::task::spawn_blocking(move || ledger.holders_of(&account));
-        let mut holders = asked.await.unwrap_or_default();
+        let mut holders = tokio::time::timeout(FILES, asked).await.ok().and_then(std::result::Result::ok).unwrap_or_default();
         holders.retain(|h| !self.road.is(&h.entry.shell));
         holders
     }
@@ -162,8 +161,10 @@ impl Core {
         } else {
             format!("Open are: {}.", list(&holders))
         };
-        let advice = "Close one that is no longer needed, or wait for one (-WaitForSession); one that was abandoned counts until its idle time-out, 15 minutes.";
-        error.with_remedy(format!("{known} {advice}"))
+        let wait = if self.options.wait_for_session.is_some() { "wait longer (-WaitTimeout)" } else { "wait for one (-WaitForSession)" };
+        error.with_remedy(format!(
+            "{known} Close one that is no longer needed, or {wait}; one that was abandoned counts until its idle time-out, 15 minutes."
+        ))
     }
 }
 

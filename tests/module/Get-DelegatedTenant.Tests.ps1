@@ -166,6 +166,17 @@ Describe 'Sessions that never leak' -Skip:(-not $env:DT_SIM) {
         $other.Kill()
     }
 
+    It 'lets single calls wait too' {
+        $mine = @(1..3 | ForEach-Object { Connect-DelegatedTenant @plain })
+        $waiting = Start-Pipeline '(Invoke-TenantCmdlet @a -WaitForSession { Get-OrganizationConfig }).Name' $plain
+        Wait-Until { $waiting.Shell.Streams.Progress.Count }
+        Disconnect-DelegatedTenant $mine[0]
+        $waiting.Run.AsyncWaitHandle.WaitOne(60000) | Should -BeTrue
+        "$($waiting.Output)" | Should -Not -BeNullOrEmpty
+        $waiting.Shell.Dispose()
+        Wait-Until { (Get-Open) -eq 2 }
+    }
+
     It 'fails after its time as it would without waiting' {
         $mine = @(1..3 | ForEach-Object { Connect-DelegatedTenant @plain })
         Connect-DelegatedTenant @plain -WaitForSession -WaitTimeout 300 -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty

@@ -147,6 +147,12 @@ function Invoke-TenantCmdlet {
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [switch] $AllowUnencrypted,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $WaitForSession,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 2147483647)] [int] $WaitTimeout,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 1000)] [int] $SessionLimit,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [ValidateRange(1, 2147483647)] [int] $OpenTimeout,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [ValidateRange(1, 2147483647)] [int] $OperationTimeout,

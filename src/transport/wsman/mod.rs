@@ -64,8 +64,6 @@ pub(crate) struct Road {
     secrets: watch::Sender<u64>,
     ledger: Arc<Ledger>,
     account: Account,
-    /// When the session was begun, for the ledger.
-    begun: u64,
     /// The command that runs now, for the pool's host calls.
     running: Mutex<Option<Arc<Channel>>>,
     pub(crate) status: Status,
@@ -111,7 +109,6 @@ impl Road {
             secrets: watch::Sender::new(0),
             running: Mutex::new(None),
             ledger: Ledger::of(options.ledger.as_deref()),
-            begun: ledger::now(),
             account: Account::new(options.user.as_deref().unwrap_or_default(), &endpoint),
             status,
             http,
@@ -209,7 +206,7 @@ impl Road {
             configuration: self.options.configuration_name.clone(),
             organization: self.organization(),
             shell: target.shell_id,
-            opened: self.begun,
+            opened: ledger::now(),
             abandoned: None,
         };
         if let Some(Some(warning)) = self.in_ledger(move |ledger| ledger.enter(entry)).await {
