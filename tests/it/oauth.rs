@@ -1,10 +1,12 @@
 //! Every way to sign in, against the simulator's token endpoint, and what comes of its errors. (rest.md §3)
 
+use crate::sim_rest::judge;
+use crate::support;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use delegated_tenant::secret::Secret;
-use delegated_tenant::sim::Tenant;
+use delegated_tenant::sim::{App, Tenant};
 use delegated_tenant::transport::http::{HttpClient, HttpOptions, HttpRequest, HttpResponse, Method, Proxy};
 use delegated_tenant::transport::oauth::TokenSource;
 use delegated_tenant::transport::{Options, TextList};
@@ -362,4 +364,45 @@ async fn a_busy_authority_is_asked_again_and_not_for_ever() {
     refused(ask().token(None).await, ErrorKind::Protocol, "no token");
     tenant.arm("flood@token".parse().unwrap());
     refused(ask().token(None).await, ErrorKind::Protocol, "larger than");
+}
+
+#[tokio::test]
+async fn an_application_signs_in_with_its_certificate() {
+    let Some(python) = support::python_with("jwt, cryptography") else { return };
+    let folder = support::scratch("certificate");
+    judge(&python, "make_certificate.py", &[folder.to_str().unwrap()]);
+    let path = |file: &str| folder.join(file).to_str().unwrap().to_owned();
+    let certificate = std::fs::read_to_string(path("cert.pem")).unwrap();
+    let tenant = Tenant::builder().app(App { id: APP.into(), secret: None, certificate: Some(certificate) }).start().unwrap();
+    let strict = support::Child::start(&python, "assertion_judge.py", &[&path("cert.pem")]);
+    for (file, password) in [("app.pem", ""), ("app1.pem", ""), ("app.pfx", "hunter2"), ("legacy.pfx", "hunter2")] {
+        let file = path(file);
+        let settings =
+            [("app_id", APP), ("organization", "fabrikam.com"), ("certificate_file", &file), ("!certificate_password", password)];
+        let source = source(&tenant, &settings);
+        let token = source.token(None).await.unwrap();
+        assert_eq!(call(&tenant, "fabrikam.com", &token).await.status, 200);
+        // PyJWT is the judge of what the simulator took.
+        let mut judged = options(&tenant, &settings);
+        judged.set("authority", &strict.said).unwrap();
+        assert!(TokenSource::new(&judged).unwrap().token(None).await.unwrap().reveal().starts_with("judged-"), "{file}");
+    }
+    for (file, password, words) in [
+        ("app.pfx", "wrong", "no .pfx that this password opens"),
+        ("app.pfx", "", "no .pfx that this password opens"),
+        ("cert.pem", "", "holds no private key"),
+        ("missing.pfx", "", "cannot be opened"),
+    ] {
+        let settings = [("app_id", APP), ("organization", "a.com"), ("certificate_file", &path(file)), ("!certificate_password", password)];
+        let error = TokenSource::new(&options(&tenant, &settings)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(!format!("{error:?}").contains("wrong"), "{error:?}");
+    }
+    // Another application's certificate is none.
+    let other = support::scratch("certificate-other");
+    judge(&python, "make_certificate.py", &[other.to_str().unwrap()]);
+    let file = other.join("app.pem").to_str().unwrap().to_owned();
+    let source = source(&tenant, &[("app_id", APP), ("organization", "fabrikam.com"), ("certificate_file", &file)]);
+    refused(source.token(None).await, ErrorKind::Authentication, "AADSTS700027");
 }

@@ -28,10 +28,15 @@ pub fn pwsh() -> Option<PathBuf> {
 /// The Python that has the packages of `tests/requirements.txt`: `DT_PYTHON`, else the one in `target/python`, else
 /// `python3`. Where it lacks them, see [`require`].
 pub fn python() -> Option<PathBuf> {
+    python_with("psrpcore, pypsrp")
+}
+
+/// The same with these packages.
+pub fn python_with(packages: &str) -> Option<PathBuf> {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
     let candidates = [env::var_os("DT_PYTHON").map(PathBuf::from), Some(ours), in_path("python3")];
     let fit = |p: &PathBuf| {
-        let run = Command::new(p).args(["-c", "import psrpcore, pypsrp"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+        let run = Command::new(p).args(["-c", &format!("import {packages}")]).stdin(Stdio::null()).stderr(Stdio::null()).status();
         run.is_ok_and(|s| s.success())
     };
     let found = candidates.into_iter().flatten().find(fit);
@@ -123,6 +128,43 @@ impl Drop for Endpoint {
         }
         #[cfg(not(unix))]
         let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An empty folder of this name for the files of one test.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder is made");
+    folder
+}
+
+/// A Python server of `tests/interop` for as long as this lives: it ends with its standard input.
+pub struct Child {
+    child: std::process::Child,
+    /// The line that it began with.
+    pub said: String,
+}
+
+impl Child {
+    pub fn start(python: &Path, script: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(python)
+            .arg(root().join("tests/interop").join(script))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python starts");
+        let mut said = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().expect("piped")), &mut said).expect("it speaks");
+        Self { child, said: said.trim().to_owned() }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }

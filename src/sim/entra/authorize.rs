@@ -66,7 +66,7 @@ fn redirect(service: &Service, asked: &Asked, tenant: &str, trouble: Option<Trou
             let code = random();
             let until = Instant::now() + Duration::from_secs(600);
             to.query_pairs_mut().append_pair("code", &code);
-            lock(&service.entra.codes).insert(code, Code { app, account, redirect_uri, challenge, until });
+            lock(&service.entra.codes).insert(code, Code { app, account, redirect_uri, challenge, nonce: query("nonce"), until });
         }
         Err(trouble) => {
             let error = if trouble.error() == "invalid_grant" { "access_denied" } else { trouble.error() };

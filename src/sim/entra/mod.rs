@@ -92,6 +92,7 @@ struct Code {
     account: String,
     redirect_uri: String,
     challenge: String,
+    nonce: Option<String>,
     until: Instant,
 }
 

@@ -57,6 +57,7 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
     let tenant = tenant_id(service, tenant)?;
     let grant = needed(form, "grant_type")?;
     let known = |name: &str| service.options.accounts.iter().find(|a| a.name.eq_ignore_ascii_case(name));
+    let mut nonce = None;
     let (app, account) = match grant {
         "client_credentials" => (client(service, form, asked, true)?, None),
         "password" => {
@@ -91,6 +92,7 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
             if URL_SAFE_NO_PAD.encode(digest) != code.challenge {
                 return Err(Trouble::code(501_481));
             }
+            nonce = code.nonce;
             (app, Some(code.account))
         }
         "urn:ietf:params:oauth:grant-type:device_code" => {
@@ -131,7 +133,7 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
             body["refresh_token"] = refresh.into();
         }
         if scopes.split(' ').any(|s| s == "openid") {
-            body["id_token"] = id_token(service, &account, app, tenant).into();
+            body["id_token"] = id_token(service, &account, app, tenant, nonce).into();
             body["client_info"] =
                 URL_SAFE_NO_PAD.encode(json!({"uid": Uuid::from_u128(7).to_string(), "utid": tenant.to_string()}).to_string()).into();
         }
@@ -139,11 +141,11 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
     Ok(Answer::ok(body))
 }
 
-fn id_token(service: &Service, account: &str, app: &str, tenant: Uuid) -> String {
+fn id_token(service: &Service, account: &str, app: &str, tenant: Uuid, nonce: Option<String>) -> String {
     let now = crate::sim::records::seconds_now();
     let claims = json!({
         "aud": app, "iss": format!("https://login.microsoftonline.com/{tenant}/v2.0"), "iat": now, "nbf": now, "exp": now + service.options.token_lifetime.as_secs(),
-        "preferred_username": account, "oid": Uuid::from_u128(7).to_string(), "sub": "simulated", "tid": tenant.to_string(), "ver": "2.0", "name": account,
+        "preferred_username": account, "oid": Uuid::from_u128(7).to_string(), "sub": "simulated", "tid": tenant.to_string(), "ver": "2.0", "name": account, "nonce": nonce,
     });
     let part = |text: String| URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.{}", part(json!({"typ": "JWT", "alg": "RS256"}).to_string()), part(claims.to_string()), random())
