@@ -134,7 +134,7 @@ impl Drop for Endpoint {
 
 /// An empty folder of this name for the files of one test.
 pub fn scratch(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = env::temp_dir().join(format!("delegated-tenant-{}-{name}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder is made");
     folder

@@ -19,8 +19,9 @@ pub fn verify(given: &str, client: &str, certificate: &str, asked: &Asked) -> Re
     let (head, body) = (parse(header)?, parse(claims)?);
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|_| bad("The registered certificate is none."))?;
     let thumbprint = |algorithm| URL_SAFE_NO_PAD.encode(ring::digest::digest(algorithm, &certificate));
-    let named = head["x5t#S256"] == thumbprint(&ring::digest::SHA256).as_str()
-        || head["x5t"] == thumbprint(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY).as_str();
+    // Microsoft's own library leaves the padding on.
+    let is = |name: &str, algorithm| head[name].as_str().is_some_and(|t| t.trim_end_matches('=') == thumbprint(algorithm));
+    let named = is("x5t#S256", &ring::digest::SHA256) || is("x5t", &ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
     if !named {
         return Err(bad("The key was not found by its thumbprint."));
     }
@@ -41,9 +42,10 @@ pub fn verify(given: &str, client: &str, certificate: &str, asked: &Asked) -> Re
     if !here.iter().any(|h| h.eq_ignore_ascii_case(audience)) {
         return Err(Trouble::code(700_027).about(&format!("Client assertion audience claim does not match Realm issuer: '{audience}'.")));
     }
-    let now = seconds_now() as i64;
-    let (from, until) = (body["nbf"].as_i64().unwrap_or(0), body["exp"].as_i64().unwrap_or(0));
-    if from > now + 300 || until <= now {
+    // A NumericDate may have a fraction (RFC 7519, 2).
+    let now = seconds_now() as f64;
+    let (from, until) = (body["nbf"].as_f64().unwrap_or(0.0), body["exp"].as_f64().unwrap_or(0.0));
+    if from > now + 300.0 || until <= now {
         return Err(Trouble::code(700_024));
     }
     body["jti"].as_str().map(str::to_owned).ok_or_else(|| bad("It has no id."))

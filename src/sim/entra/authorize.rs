@@ -15,12 +15,12 @@ fn known(service: &Service, id: &str) -> bool {
 pub fn device_code(service: &Service, tenant: &str, form: &Form) -> Result<Answer, Trouble> {
     tenant_id(service, tenant)?;
     let app = form.get("client_id").filter(|id| known(service, id)).ok_or_else(|| Trouble::code(700_016))?;
-    if !form.contains_key("scope") {
-        return Err(Trouble::code(900_144).about("The request body must contain the following parameter: 'scope'."));
-    }
+    let missing = || Trouble::code(900_144).about("The request body must contain the following parameter: 'scope'.");
+    let scope = form.get("scope").cloned().ok_or_else(missing)?;
     let device_code = random();
     let user_code = device_code.chars().filter(char::is_ascii_alphanumeric).take(9).collect::<String>().to_uppercase();
-    let device = Device { app: app.clone(), polls_left: service.options.device_polls, until: Instant::now() + Duration::from_secs(900) };
+    let device =
+        Device { app: app.clone(), scope, polls_left: service.options.device_polls, until: Instant::now() + Duration::from_secs(900) };
     lock(&service.entra.devices).insert(device_code.clone(), device);
     Ok(Answer::ok(json!({
         "user_code": user_code, "device_code": device_code, "verification_uri": "https://microsoft.com/devicelogin",
@@ -56,17 +56,17 @@ fn redirect(service: &Service, asked: &Asked, tenant: &str, trouble: Option<Trou
     } else if query("response_type").as_deref() != Some("code") || query("code_challenge_method").as_deref() != Some("S256") {
         Err(Trouble::code(90_023).about("The sign-in asks for a code with PKCE by S256."))
     } else {
-        needed("code_challenge").and_then(|challenge| needed("scope").map(|_| challenge))
+        needed("code_challenge").and_then(|challenge| needed("scope").map(|scope| (challenge, scope)))
     };
     match outcome {
-        Ok(challenge) => {
+        Ok((challenge, scope)) => {
             let hint = query("login_hint");
             let account = service.options.accounts.iter().find(|a| hint.as_deref().is_none_or(|h| h.eq_ignore_ascii_case(&a.name)));
             let account = account.map(|a| a.name.clone()).unwrap_or_default();
             let code = random();
             let until = Instant::now() + Duration::from_secs(600);
             to.query_pairs_mut().append_pair("code", &code);
-            lock(&service.entra.codes).insert(code, Code { app, account, redirect_uri, challenge, nonce: query("nonce"), until });
+            lock(&service.entra.codes).insert(code, Code { app, scope, account, redirect_uri, challenge, nonce: query("nonce"), until });
         }
         Err(trouble) => {
             let error = if trouble.error() == "invalid_grant" { "access_denied" } else { trouble.error() };

@@ -83,12 +83,14 @@ struct Refresh {
 
 struct Device {
     app: String,
+    scope: String,
     polls_left: u32,
     until: Instant,
 }
 
 struct Code {
     app: String,
+    scope: String,
     account: String,
     redirect_uri: String,
     challenge: String,

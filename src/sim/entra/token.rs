@@ -45,8 +45,7 @@ fn client<'a>(service: &Service, form: &'a Form, asked: &Asked, confidential: bo
 }
 
 /// The resource out of `{resource}/.default` among the scopes.
-fn audience(form: &Form) -> Result<String, Trouble> {
-    let scope = needed(form, "scope")?;
+fn audience(scope: &str) -> Result<String, Trouble> {
     let resource = scope.split(' ').find_map(|s| s.rsplit_once('/').filter(|_| s.contains("://")));
     let (resource, _) = resource.ok_or_else(|| Trouble::code(70_000).about("The scope names no resource."))?;
     Ok(resource.trim_end_matches('/').to_owned())
@@ -57,7 +56,8 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
     let tenant = tenant_id(service, tenant)?;
     let grant = needed(form, "grant_type")?;
     let known = |name: &str| service.options.accounts.iter().find(|a| a.name.eq_ignore_ascii_case(name));
-    let mut nonce = None;
+    // The scope may have been said when the sign-in began.
+    let (mut nonce, mut scope) = (None, form.get("scope").cloned().filter(|s| !s.is_empty()));
     let (app, account) = match grant {
         "client_credentials" => (client(service, form, asked, true)?, None),
         "password" => {
@@ -93,6 +93,7 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
                 return Err(Trouble::code(501_481));
             }
             nonce = code.nonce;
+            scope = scope.or(Some(code.scope));
             (app, Some(code.account))
         }
         "urn:ietf:params:oauth:grant-type:device_code" => {
@@ -107,12 +108,13 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
                 device.polls_left -= 1;
                 return Err(Trouble::code(70_016));
             }
-            devices.remove(given);
+            scope = scope.or(devices.remove(given).map(|d| d.scope));
             (app, service.options.accounts.first().map(|a| a.name.clone()))
         }
         other => return Err(Trouble::code(70_000).about(&format!("The grant type '{other}' is not supported."))),
     };
-    let audience = audience(form)?;
+    let scope = scope.ok_or_else(|| Trouble::code(900_144).about("The request body must contain the following parameter: 'scope'."))?;
+    let audience = audience(&scope)?;
     let tenant = match (&account, tenant) {
         (_, Some(tenant)) => tenant,
         (Some(account), None) => home(service, account).ok_or_else(|| Trouble::code(50_034))?,
@@ -125,14 +127,13 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
         "token_type": "Bearer", "scope": format!("{audience}/Exchange.Manage {audience}/.default"),
         "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": access_token,
     });
-    let scopes = form.get("scope").map(String::as_str).unwrap_or_default();
     if let Some(account) = account {
-        if grant == "refresh_token" || scopes.split(' ').any(|s| s == "offline_access") {
+        if grant == "refresh_token" || scope.split(' ').any(|s| s == "offline_access") {
             let refresh = format!("1.{}", random());
             lock(&service.entra.refresh).insert(refresh.clone(), Refresh { account: account.clone(), app: Some(app.to_owned()) });
             body["refresh_token"] = refresh.into();
         }
-        if scopes.split(' ').any(|s| s == "openid") {
+        if scope.split(' ').any(|s| s == "openid") {
             body["id_token"] = id_token(service, &account, app, tenant, nonce).into();
             body["client_info"] =
                 URL_SAFE_NO_PAD.encode(json!({"uid": Uuid::from_u128(7).to_string(), "utid": tenant.to_string()}).to_string()).into();
