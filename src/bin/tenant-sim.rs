@@ -163,12 +163,16 @@ fn greeting(tenant: &Tenant, redirects: bool) -> String {
     let (c_name, c_password) = (in_c(name), in_c(password));
     let organization = &tenant.organizations()[0];
     let (uri, organizations) = (tenant.uri(), tenant.organizations().join(", "));
+    let (rest, authority, refresh, app) = (tenant.rest_uri(), tenant.authority(), tenant.refresh_token(), &tenant.apps()[0]);
+    let secret = app.secret.as_ref().map(|s| format!("   secret {s}")).unwrap_or_default();
     format!(
         "{uri}
 
 A simulated tenant. It runs until Ctrl+C.
   account        {name}   password {password}
   organizations  {organizations}
+  REST road      {rest}/adminapi/beta
+  authority      {authority}   refresh token {refresh}   application {app}{secret}
 
 PowerShell:
   Import-Module ./module/DelegatedTenant
@@ -184,8 +188,21 @@ C, between dt_options_new and dt_session_connect:
   dt_options_set(options, \"user\", \"{c_name}\", NULL);
   dt_options_set_secret(options, \"password\", (const uint8_t *)\"{c_password}\", {length}, NULL);
   dt_options_set(options, \"allow_unencrypted\", \"true\", NULL);{hops}
+
+C, on the REST road:
+  dt_options_set(options, \"uri\", \"{rest}/adminapi/beta\", NULL);
+  dt_options_set(options, \"authority\", \"{authority}\", NULL);
+  dt_options_set(options, \"organization\", \"{organization}\", NULL);
+  dt_options_set_secret(options, \"refresh_token\", (const uint8_t *)\"{c_refresh}\", {refresh_length}, NULL);
+  dt_options_set(options, \"allow_unencrypted\", \"true\", NULL);{hops}
+
+Anywhere, a token for the REST road:
+  curl -s {authority}/{organization}/oauth2/v2.0/token -d 'grant_type=refresh_token&client_id=a0c73c16-a7e3-4564-9a95-2bdf47383716&refresh_token={refresh}&scope=https://outlook.office365.com/.default'
 ",
-        length = password.len()
+        length = password.len(),
+        app = app.id,
+        c_refresh = in_c(refresh),
+        refresh_length = refresh.len(),
     )
 }
 

@@ -158,7 +158,7 @@ impl Client for Caller {
     }
 
     fn sleep(&self, time: Duration) -> Result<(), Ended> {
-        match self.runtime.block_on(tokio::time::timeout(time, self.events.closed())) {
+        match self.runtime.block_on(async { tokio::time::timeout(time, self.events.closed()).await }) {
             Ok(()) => Err(Ended::Gone),
             Err(_) => Ok(()),
         }
