@@ -92,7 +92,7 @@ function script:Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $R
     $native::dt_options_free($options)
     if ($status -ge 100) { $Refusal.Value = Read-Failure $failure; return }
     $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
-    $object = New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri
+    $object = New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri $Settings
     foreach ($pair in ('Account', $Settings.user), ('Waits', $false)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
     $object
 }
@@ -129,9 +129,29 @@ $script:LiveProperties = [ordered]@{
     IdleTimeout = [scriptblock]::Create('[long] $this.Native::dt_session_idle_timeout_ms($this.Handle.DangerousGetHandle())')
     ApplicationPrivateData = [scriptblock]::Create('$text = $this.Native::dt_session_private_data($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { [System.Management.Automation.PSSerializer]::Deserialize($(if ($PSVersionTable.PSEdition -eq "Core") { [Runtime.InteropServices.Marshal]::PtrToStringUTF8($text) } else { $bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes) })) }')
 }
+# What of a PSSession's runspace scripts look at. The connection is PowerShell's own object, without the password.
+$script:SessionRunspace = [scriptblock]::Create(@'
+$native = $this.Native
+$pointer = $this.Handle.DangerousGetHandle()
+$text = $native::dt_session_uri($pointer)
+$uri = if ($PSVersionTable.PSEdition -eq 'Core') { [Runtime.InteropServices.Marshal]::PtrToStringUTF8($text) } else { [Runtime.InteropServices.Marshal]::PtrToStringAnsi($text) } # 7: an address is ASCII, where there is no other way
+$user = if ($this.Settings.user) { [pscredential]::new($this.Settings.user, [securestring]::new()) }
+$shell = if ($this.ConfigurationName -like '*://*') { $this.ConfigurationName } else { 'http://schemas.microsoft.com/powershell/' + $this.ConfigurationName }
+$connection = [System.Management.Automation.Runspaces.WSManConnectionInfo]::new([uri] $(if ($uri) { $uri } else { $this.ConnectionUri }), $shell, $user)
+$mechanism = $this.Settings.authentication -as [System.Management.Automation.Runspaces.AuthenticationMechanism]
+if ($null -ne $mechanism) { $connection.AuthenticationMechanism = $mechanism }
+if ($this.IdleTimeout -gt 0 -and $this.IdleTimeout -le [int]::MaxValue) { $connection.IdleTimeout = $this.IdleTimeout }
+foreach ($pair in ('OpenTimeout', 'open_timeout_ms'), ('OperationTimeout', 'operation_timeout_ms'), ('CancelTimeout', 'cancel_timeout_ms')) { if ($this.Settings[$pair[1]]) { $connection.($pair[0]) = $this.Settings[$pair[1]] } }
+$state = [pscustomobject] @{ State = $this.State; Reason = $null }
+$state.PSObject.Members.Add([System.Management.Automation.PSScriptMethod]::new('ToString', { "$($this.State)" }), $true)
+[pscustomobject] @{
+    Id = $this.Id; Name = $this.Name; InstanceId = $this.InstanceId; RunspaceIsRemote = $true; RunspaceStateInfo = $state; RunspaceAvailability = $this.Availability
+    ConnectionInfo = $connection; OriginalConnectionInfo = $connection; DisconnectedOn = $null; ExpiresOn = $null
+}
+'@)
 $script:SessionText = [scriptblock]::Create('"[PSSession]$($this.Name)"')
 
-function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeout, [string] $Uri) {
+function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeout, [string] $Uri, $Settings) {
     $native = $script:Native
     $pointer = $Handle.DangerousGetHandle()
     $session = [psobject]::new()
@@ -143,18 +163,25 @@ function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeo
         InstanceId = [guid] (Read-Utf8 ($native::dt_session_id($pointer)))
         Organization = Read-Utf8 ($native::dt_session_organization($pointer))
         ComputerName = Read-Utf8 ($native::dt_session_computer_name($pointer))
-        ComputerType = 'RemoteMachine'
+        ComputerType = [System.Management.Automation.Runspaces.TargetMachineType]::RemoteMachine
         Transport = 'WSMan'
         ConfigurationName = Read-Utf8 ($native::dt_session_configuration_name($pointer))
         ConnectionUri = $Uri
+        # A session here is never disconnected and left on the server to be found again.
+        DisconnectedOn = $null
+        ExpiresOn = $null
+        OutputBufferingMode = [System.Management.Automation.Runspaces.OutputBufferingMode]::None
     }
     foreach ($key in $values.Keys) { $members.Add([psnoteproperty]::new($key, $values[$key]), $true) }
     foreach ($key in $script:LiveProperties.Keys) { $members.Add([System.Management.Automation.PSScriptProperty]::new($key, $script:LiveProperties[$key]), $true) }
-    # Scripts also read $session.Runspace.RunspaceStateInfo.State.
-    $members.Add([System.Management.Automation.PSScriptProperty]::new('Runspace', [scriptblock]::Create('[pscustomobject]@{ InstanceId = $this.InstanceId; RunspaceStateInfo = [pscustomobject]@{ State = $this.State }; RunspaceAvailability = $this.Availability; ConnectionInfo = [pscustomobject]@{ ComputerName = $this.ComputerName } }')), $true)
+    # Scripts also read $session.Runspace.RunspaceStateInfo.State and $session.Runspace.ConnectionInfo.ConnectionUri.
+    $members.Add([System.Management.Automation.PSScriptProperty]::new('Runspace', $script:SessionRunspace), $true)
+    $times = @{}
+    foreach ($name in 'open_timeout_ms', 'operation_timeout_ms', 'cancel_timeout_ms', 'user', 'authentication') { $times[$name] = $Settings[$name] }
+    $members.Add([psnoteproperty]::new('Settings', $times), $true)
     foreach ($pair in ('Handle', $Handle), ('Native', $native), ('CancelTimeout', $CancelTimeout)) { $members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
     # What Format-List and Select-Object show when nobody asks for more: not the handle, not the nested runspace.
-    $shown = [string[]] ('Id', 'Name', 'InstanceId', 'Organization', 'ComputerName', 'State', 'Availability', 'ConfigurationName', 'ConnectionUri')
+    $shown = [string[]] ('Id', 'Name', 'Organization', 'State', 'Availability', 'ComputerName', 'ComputerType', 'Transport', 'ConfigurationName', 'ConnectionUri', 'InstanceId', 'IdleTimeout', 'OutputBufferingMode', 'DisconnectedOn', 'ExpiresOn', 'ApplicationPrivateData')
     $members.Add([System.Management.Automation.PSMemberSet]::new('PSStandardMembers', [System.Management.Automation.PSMemberInfo[]] (, [System.Management.Automation.PSPropertySet]::new('DefaultDisplayPropertySet', $shown))), $true)
     $members.Add([System.Management.Automation.PSScriptMethod]::new('ToString', $script:SessionText), $true)
     $session
