@@ -118,6 +118,7 @@ pub fn read(url: &str, user: &str, password: &str) -> Reading {
         application_arguments: Value::Nil,
         fragment_size: 32 * 1024,
         object_limit: 10 << 20,
+        pipeline_limit: None,
     });
     let mut wire = Wire {
         stream: BufReader::with_capacity(64 * 1024, stream),

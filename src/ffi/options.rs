@@ -57,6 +57,7 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 /// | `culture`, `ui_culture` | such as `en-US` |
 /// | `no_machine_profile` | `true`: the server loads no profile |
 /// | `max_object_size` | bytes of one received object at most |
+/// | `max_command_size` | bytes of all that one command sends at most; empty, the default: any number |
 /// | `ps_version` | `PSVersion` in the URI, default `5.1.22621.4391`; empty: not there |
 /// | `application_arguments` | CLIXML of a dictionary for the server |
 /// | `host_name` | name of the host, for the server |

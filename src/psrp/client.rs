@@ -191,7 +191,7 @@ impl ClientPool {
     }
 
     fn start(&self, kind: MessageType, value: &Value) -> (ClientPipeline, Vec<Bytes>) {
-        let pipeline = ClientPipeline::new(&self.sender, self.config.object_limit);
+        let pipeline = ClientPipeline::new(&self.sender, self.config.object_limit, self.config.pipeline_limit);
         let fragments = pipeline.start(kind, value);
         (pipeline, fragments)
     }

@@ -78,6 +78,8 @@ impl Fragmenter {
 #[derive(Debug)]
 pub struct Defragmenter {
     limit: usize,
+    /// How many bytes may still come, and how many there might be at first; None without such a bound.
+    allowance: Option<(usize, usize)>,
     /// The beginning of a fragment whose end has not come yet.
     pending: BytesMut,
     object: Option<Joining>,
@@ -120,13 +122,21 @@ impl Header {
 impl Defragmenter {
     /// Refuses an object of more than `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, pending: BytesMut::new(), object: None }
+        Self { limit, allowance: None, pending: BytesMut::new(), object: None }
+    }
+
+    /// Refuses also more than `total` bytes altogether.
+    pub fn with_total(self, total: Option<usize>) -> Self {
+        Self { allowance: total.map(|t| (t, t)), ..self }
     }
 
     /// Takes bytes that hold any number of whole fragments, or a part of one, and hands each completed object to `each`.
     /// An object that came in one fragment is handed over without a copy. An error of `each` comes back at once, and
     /// what followed the object in `bytes` is lost.
     pub fn push(&mut self, bytes: &Bytes, each: &mut dyn FnMut(Bytes) -> Result<()>) -> Result<()> {
+        if let Some((left, total)) = &mut self.allowance {
+            *left = left.checked_sub(bytes.len()).ok_or_else(|| too_much(*total))?;
+        }
         let mut rest = bytes.clone();
         while !rest.is_empty() {
             let Some(fragment) = self.whole_fragment(&mut rest)? else { break };
@@ -226,6 +236,13 @@ fn too_large(size: usize, limit: usize) -> Error {
     Error::new(ErrorKind::Protocol, "join fragments", format!("an object of {size} bytes or more exceeds the maximum of {limit}"))
         .with_fact(fact::NATIVE_MESSAGE, native)
         .with_fact(fact::REMEDY, "Ask for less at a time, or raise MaximumReceivedObjectSize in the session option.")
+}
+
+fn too_much(limit: usize) -> Error {
+    let native = format!("The total data received from the remote server exceeded the allowed maximum. The allowed maximum is {limit}.");
+    Error::new(ErrorKind::Protocol, "join fragments", format!("the data of one command exceeds the maximum of {limit} bytes"))
+        .with_fact(fact::NATIVE_MESSAGE, native)
+        .with_fact(fact::REMEDY, "Ask for less at a time, or raise MaximumReceivedDataSizePerCommand in the session option.")
 }
 
 #[cfg(test)]

@@ -63,10 +63,10 @@ pub struct ClientPipeline {
 }
 
 impl ClientPipeline {
-    pub(super) fn new(pool: &Sender, object_limit: usize) -> Self {
+    pub(super) fn new(pool: &Sender, object_limit: usize, total: Option<usize>) -> Self {
         Self {
             sender: Sender { pipeline: Uuid::new_v4(), ..pool.clone() },
-            defragmenter: Defragmenter::new(object_limit),
+            defragmenter: Defragmenter::new(object_limit).with_total(total),
             state: PipelineState::Running,
         }
     }

@@ -23,6 +23,8 @@ pub struct PoolConfig {
     pub fragment_size: usize,
     /// Bytes of one received object at most (MaximumReceivedObjectSize).
     pub object_limit: usize,
+    /// Bytes received for one pipeline at most (MaximumReceivedDataSizePerCommand); None without bound.
+    pub pipeline_limit: Option<usize>,
 }
 
 /// What happened to a client's pool.

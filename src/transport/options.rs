@@ -36,6 +36,7 @@ pub struct Options {
     pub(crate) ui_culture: Option<String>,
     pub(crate) no_machine_profile: bool,
     pub(crate) max_object_size: usize,
+    pub(crate) max_command_size: Option<usize>,
     pub(crate) ps_version: String,
     pub(crate) application_arguments: Value,
     pub(crate) host_name: Option<String>,
@@ -94,6 +95,7 @@ impl Default for Options {
             ui_culture: None,
             no_machine_profile: false,
             max_object_size: MAX_OBJECT_SIZE,
+            max_command_size: None,
             ps_version: "5.1.22621.4391".into(),
             application_arguments: Value::Nil,
             host_name: None,
@@ -197,7 +199,7 @@ impl Options {
     /// | `idle_timeout_ms` | after which the server closes an unused session; absent, as the server has it |
     /// | `culture`, `ui_culture` | e.g. `en-US` |
     /// | `no_machine_profile` | the server loads no profile |
-    /// | `max_object_size` | bytes of one received object |
+    /// | `max_object_size`, `max_command_size` | bytes of one received object, and of all that one command sends |
     /// | `ps_version` | appended to the URI; empty: not |
     /// | `application_arguments`, `host_data` | CLIXML |
     /// | `host_name` | the host's name, for the server |
@@ -272,6 +274,10 @@ impl Options {
             "max_object_size" => {
                 let n = value.parse::<usize>().ok().filter(|n| *n > 0);
                 self.max_object_size = n.ok_or_else(|| unusable(CONTEXT, key, "not a positive number of bytes"))?;
+            }
+            "max_command_size" => {
+                let n = if value.is_empty() { None } else { Some(value.parse::<usize>().ok().filter(|n| *n > 0)) };
+                self.max_command_size = n.map(|n| n.ok_or_else(|| unusable(CONTEXT, key, "not a positive number of bytes"))).transpose()?;
             }
             "ps_version" => {
                 if !value.chars().all(|c| c.is_ascii_digit() || c == '.') {

@@ -424,16 +424,20 @@ fn short_operation_timeouts_are_no_news() {
 }
 
 #[test]
-fn an_object_beyond_the_limit_ends_its_command_alone() {
+fn an_object_or_a_command_beyond_its_limit_ends_its_command_alone() {
     let Some(endpoint) = Endpoint::start(&[]) else { return };
-    let mut small = options(&endpoint);
-    small.set("max_object_size", "6000").unwrap();
-    let session = Session::connect(&small, None).unwrap();
-    let mut large = Command::new();
-    large.describe("Get-Mailbox").unwrap();
-    let (_, error) = collect(&session.invoke(&large).unwrap());
-    assert_eq!(error.unwrap().kind(), ErrorKind::Protocol);
-    let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
-    assert!(error.is_none() && records.len() == 1, "{error:?}");
-    session.disconnect(LONG).unwrap();
+    for (key, native) in [("max_object_size", "allowed maximum object size is 6000."), ("max_command_size", "The allowed maximum is 6000.")] {
+        let mut small = options(&endpoint);
+        small.set(key, "6000").unwrap();
+        let session = Session::connect(&small, None).unwrap();
+        let mut large = Command::new();
+        large.describe("Get-Mailbox").unwrap();
+        let (_, error) = collect(&session.invoke(&large).unwrap());
+        let error = error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.fact(fact::NATIVE_MESSAGE).unwrap().ends_with(native), "{error:?}");
+        let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+        assert!(error.is_none() && records.len() == 1, "{error:?}");
+        session.disconnect(LONG).unwrap();
+    }
 }

@@ -22,6 +22,7 @@ fn config(fragment_size: usize) -> PoolConfig {
         application_arguments: Value::Nil,
         fragment_size,
         object_limit: LIMIT,
+        pipeline_limit: None,
     }
 }
 

@@ -344,6 +344,7 @@ fn the_cookie_the_encoding_and_the_clock_are_kept() {
         application_arguments: Value::Nil,
         fragment_size: 32_768,
         object_limit: 10_000_000,
+        pipeline_limit: None,
     };
     let creation = Bytes::from(ClientPool::new(config).open().concat());
     let create = Create { shell_id: None, name: None, idle_timeout_ms: None, creation };

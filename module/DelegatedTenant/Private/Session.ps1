@@ -27,8 +27,26 @@ function script:New-NativeOptions($Settings, [ref] $Refusal) {
     $options
 }
 
+# What New-PSSession refuses before it goes anywhere, in its words.
+function script:Assert-Settings($Bound, $SessionOption) {
+    if ($Bound['Credential'] -and "$($Bound['Authentication'])" -eq 'NegotiateWithImplicitCredential') {
+        throw [System.Management.Automation.ErrorRecord]::new([InvalidOperationException]::new('A Credential cannot be specified when NegotiateWithImplicitCredential is specified.'), 'ParameterBindingFailed', 'InvalidArgument', $null)
+    }
+    if (-not $SessionOption) { return }
+    $idle = $SessionOption.IdleTimeout.TotalSeconds
+    if ($idle -ge 0 -and $idle -lt 60) {
+        $text = "The specified IdleTimeout session option $idle (seconds) is not a valid period.  Specify an IdleTimeout value that is greater than or equal to the minimum allowed 60 (seconds)."
+        throw [System.Management.Automation.ErrorRecord]::new([System.Management.Automation.PSArgumentException]::new($text), 'Argument', 'InvalidArgument', $null)
+    }
+    if ($SessionOption.ProxyCredential -and "$($SessionOption.ProxyAccessType)" -eq 'None' -and -not $Bound['Proxy']) {
+        $text = 'Proxy credentials cannot be specified when using the following proxy access type: None. Either specify a different access type, or do not specify proxy credentials.'
+        throw [System.Management.Automation.ErrorRecord]::new([ArgumentException]::new($text), 'CreateRemoteRunspaceFailed', 'InvalidArgument', $null)
+    }
+}
+
 # The options of the library from the parameters of a command and its PSSessionOption.
 function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
+    Assert-Settings $Bound $SessionOption
     $settings = [ordered]@{ host_name = $HostOfCaller.Name; interactive = $true; host_data = Get-HostData $HostOfCaller }
     # Off Windows, what PowerShell sets in its environment is seen by its children only, not by the library.
     if ($env:DT_LEDGER) { $settings.ledger = $env:DT_LEDGER }
@@ -47,6 +65,7 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
         if ($SessionOption.Culture) { $settings.culture = $SessionOption.Culture.Name }
         if ($SessionOption.UICulture) { $settings.ui_culture = $SessionOption.UICulture.Name }
         if ($null -ne $SessionOption.MaximumReceivedObjectSize) { $settings.max_object_size = $SessionOption.MaximumReceivedObjectSize }
+        if ($null -ne $SessionOption.MaximumReceivedDataSizePerCommand) { $settings.max_command_size = $SessionOption.MaximumReceivedDataSizePerCommand }
         if ($SessionOption.ApplicationArguments) { $settings.application_arguments = [System.Management.Automation.PSSerializer]::Serialize($SessionOption.ApplicationArguments, 1) }
         if ("$($SessionOption.ProxyAccessType)" -eq 'NoProxyServer') { $settings.proxy = 'none' }
         if ($SessionOption.ProxyCredential) {
@@ -77,6 +96,21 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
         if ($Bound.ContainsKey($pair[0])) { $settings[$pair[1]] = $Bound[$pair[0]] }
     }
     $settings
+}
+
+# The address of a computer, with the identity and the words of New-PSSession where it is none.
+function script:ConvertTo-ConnectionUri([string] $Computer, [int] $Port, [bool] $UseSSL, [string] $Application, $Cmdlet) {
+    $name = if ($Computer -in '.', 'localhost') { 'localhost' } else { $Computer }
+    $scheme = if ($UseSSL) { 'https' } else { 'http' }
+    # An address of IPv6 has colons of its own.
+    $address = $null
+    if ([Net.IPAddress]::TryParse($name, [ref] $address) -and "$($address.AddressFamily)" -eq 'InterNetworkV6') { $name = "[$($name.Trim('[', ']'))]" }
+    elseif ([uri]::CheckHostName($name) -eq 'Unknown') {
+        $exception = [ArgumentException]::new('One or more computer names are not valid. If you are trying to pass a URI, use the -ConnectionUri parameter, or pass URI objects instead of strings.')
+        throw [System.Management.Automation.ErrorRecord]::new($exception, 'PSSessionInvalidComputerName', 'InvalidArgument', $Computer)
+    }
+    $place = if ($Port) { ":$Port" } else { '' }
+    [uri] "${scheme}://$name$place/$($Application.TrimStart('/'))"
 }
 
 # Begins to open a session; it does not wait for the network. What the options do not allow is given back as read.

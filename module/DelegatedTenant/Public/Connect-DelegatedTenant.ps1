@@ -15,6 +15,15 @@ function Connect-DelegatedTenant {
     .PARAMETER ConnectionUri
     The endpoint, once or several times: one session is opened on each. Its query is kept as it is. Without it, the partner endpoint of
     Exchange Online, https://ps.outlook.com/powershell-liveid.
+    .PARAMETER ComputerName
+    The name of an Exchange server of your own, once or several times, in place of its URI: http://<name>/PowerShell, and https with
+    UseSSL.
+    .PARAMETER Port
+    The port of ComputerName: 80 when absent, and 443 with UseSSL.
+    .PARAMETER UseSSL
+    Goes to ComputerName by https.
+    .PARAMETER ApplicationName
+    The path on ComputerName; PowerShell when absent, as Exchange has it.
     .PARAMETER Organization
     The customer's domain or tenant id; it becomes DelegatedOrg in the query. Taken from the pipeline by property name, also as
     DefaultDomainName, Domain, TenantId or CustomerId, as the objects of partner modules have it.
@@ -83,6 +92,10 @@ function Connect-DelegatedTenant {
     Connect-DelegatedTenant http://127.0.0.1:5985/powershell-liveid -Organization contoso.com -Credential $credential -AllowUnencrypted
 
     A session on a simulated tenant on this computer.
+    .EXAMPLE
+    Connect-DelegatedTenant -ComputerName mail.hoster.example -UseSSL -Organization fabrikam.com -Credential $credential
+
+    A session on a hoster's own Exchange server.
     .LINK
     Invoke-TenantCmdlet
     .LINK
@@ -90,13 +103,29 @@ function Connect-DelegatedTenant {
     .LINK
     about_DelegatedTenant
     #>
-    [CmdletBinding()]
+    [CmdletBinding(DefaultParameterSetName = 'Uri')]
     [OutputType('DelegatedTenant.Session')]
     param(
-        [Parameter(Position = 0, ValueFromPipelineByPropertyName)]
+        [Parameter(ParameterSetName = 'Uri', Position = 0, ValueFromPipelineByPropertyName)]
         [ValidateNotNullOrEmpty()]
         [Alias('URI', 'CU')]
         [uri[]] $ConnectionUri = 'https://ps.outlook.com/powershell-liveid',
+
+        [Parameter(ParameterSetName = 'ComputerName', Mandatory)]
+        [ValidateNotNullOrEmpty()]
+        [Alias('Cn')]
+        [string[]] $ComputerName,
+
+        [Parameter(ParameterSetName = 'ComputerName')]
+        [ValidateRange(1, 65535)]
+        [int] $Port,
+
+        [Parameter(ParameterSetName = 'ComputerName')]
+        [switch] $UseSSL,
+
+        [Parameter(ParameterSetName = 'ComputerName')]
+        [ValidateNotNullOrEmpty()]
+        [string] $ApplicationName = 'PowerShell',
 
         [Parameter(ValueFromPipelineByPropertyName)]
         [Alias('DelegatedOrg', 'DefaultDomainName', 'Domain', 'TenantId', 'CustomerId')]
@@ -150,7 +179,8 @@ function Connect-DelegatedTenant {
             $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
             if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
             $settings = Get-SessionSettings $PSBoundParameters $option $Host
-            $waiting = [System.Collections.Generic.Queue[uri]]::new($ConnectionUri)
+            if ($ComputerName) { $ConnectionUri = @(foreach ($one in $ComputerName) { ConvertTo-ConnectionUri $one $Port $UseSSL $ApplicationName $PSCmdlet }) }
+            $waiting = [System.Collections.Generic.Queue[uri]]::new([uri[]] $ConnectionUri)
             $limit = if ($ThrottleLimit -gt 0) { $ThrottleLimit } else { 3 }
             while ($waiting.Count -or $opening.Count) {
                 $open = @(foreach ($session in $opening) { if ("$($session.State)" -in 'BeforeOpen', 'Opening') { $session } })

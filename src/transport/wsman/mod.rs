@@ -376,6 +376,7 @@ fn new_pool(id: Uuid, options: &Options) -> ClientPool {
         application_arguments: options.application_arguments.clone(),
         fragment_size: payload(SMALL_ENVELOPE),
         object_limit: options.max_object_size,
+        pipeline_limit: options.max_command_size,
     })
 }
 
