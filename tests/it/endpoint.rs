@@ -426,7 +426,8 @@ fn short_operation_timeouts_are_no_news() {
 #[test]
 fn an_object_or_a_command_beyond_its_limit_ends_its_command_alone() {
     let Some(endpoint) = Endpoint::start(&[]) else { return };
-    for (key, native) in [("max_object_size", "allowed maximum object size is 6000."), ("max_command_size", "The allowed maximum is 6000.")] {
+    for (key, native) in [("max_object_size", "allowed maximum object size is 6000."), ("max_command_size", "The allowed maximum is 6000.")]
+    {
         let mut small = options(&endpoint);
         small.set(key, "6000").unwrap();
         let session = Session::connect(&small, None).unwrap();

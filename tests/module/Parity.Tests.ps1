@@ -1,6 +1,8 @@
 # The same block through Invoke-Command on a genuine PSSession and through Invoke-TenantCmdlet must give the same records.
 BeforeDiscovery {
     $rows = & "$PSScriptRoot/ParityRows.ps1"
+    # Some of them, to look at closely.
+    if ($env:DT_PARITY_ROWS) { $rows = @($rows | Where-Object { $_.Name -match $env:DT_PARITY_ROWS }) }
 }
 
 BeforeAll {
@@ -12,6 +14,7 @@ BeforeAll {
     $judgeOfLanguage = New-JudgeSession "$TestRoot/language.pssc"
     $ours = @((Connect-Endpoint $endpoint), (Connect-Endpoint $endpoint))
     $oursOfLanguage = Connect-Endpoint $language
+    $folder = [IO.Directory]::CreateDirectory([IO.Path]::Combine([IO.Path]::GetTempPath(), [guid]::NewGuid())).FullName
 
     # One record as text, down to what can be seen of it.
     function Format-Record($Record, [int] $Depth = 0) {
@@ -81,10 +84,32 @@ BeforeAll {
         $lines = [System.Collections.Generic.List[string]]::new()
         $take = { foreach ($line in Format-Record $_) { $lines.Add($line) } }
         $block = $Row.Block
+        if ($Row.Run) {
+            Set-Alias go $Verb
+            return @(& $Row.Run $Sessions) -replace '[0-9a-f]{8}-[0-9a-f-]{27}', '...' -replace 'Microsoft\.PowerShell\.Commands\.InvokeCommandCommand|Invoke-Command', 'Invoke-TenantCmdlet'
+        }
+        if ($Row.File) {
+            $file = "$folder/$Verb.ps1"
+            [IO.File]::WriteAllText($file, $Row.File)
+            $with = $with + @{ FilePath = $file }
+        }
+        elseif (-not $Row.Job) { $with = $with + @{ ScriptBlock = $block } }
         try {
-            if ($Row.Inner) { & { $inner = 'user00008'; & $Verb -Session $Sessions -ScriptBlock $block @with 2>&1 6>&1 3>$null 4>$null } | ForEach-Object $take }
-            elseif ($Row.ContainsKey('In')) { $Row.In | & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned -ErrorVariable failed 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
-            else { & $Verb -Session $Sessions -ScriptBlock $block @with -WarningVariable warned -ErrorVariable failed 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
+            if ($Row.Job) {
+                $job = & $Verb -Session $Sessions -ScriptBlock $block -AsJob @with
+                $null = Wait-Job $job
+                $tell = { "job $($job.PSJobTypeName) $($job.State) more=$($job.HasMoreData) at=$($job.Location) [$($job.Command)] begun=$($null -ne $job.PSBeginTime) ended=$($null -ne $job.PSEndTime)"; foreach ($child in $job.ChildJobs) { "child $($child.State) more=$($child.HasMoreData) at=$($child.Location) [$($child.Command)] reason=$($child.JobStateInfo.Reason.Message) out=$($child.Output.Count) err=$($child.Error.Count)" } }
+                foreach ($line in & $tell) { $lines.Add($line) }
+                $job | Receive-Job -WarningVariable warned 2>&1 6>&1 3>$null | ForEach-Object $take
+                foreach ($line in & $tell) { $lines.Add($line) }
+                Remove-Job $job
+                $lines.Add("left $(@(Get-Job).Count)")
+                if ($Row.Two) { $lines.Sort() }
+                return @($lines) -replace '[0-9a-f]{8}-[0-9a-f-]{27}', '...' -replace 'Microsoft\.PowerShell\.Commands\.InvokeCommandCommand|Invoke-Command', 'Invoke-TenantCmdlet'
+            }
+            if ($Row.Inner) { & { $inner = 'user00008'; & $Verb -Session $Sessions @with 2>&1 6>&1 3>$null 4>$null } | ForEach-Object $take }
+            elseif ($Row.ContainsKey('In')) { $Row.In | & $Verb -Session $Sessions @with -WarningVariable warned -ErrorVariable failed 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
+            else { & $Verb -Session $Sessions @with -WarningVariable warned -ErrorVariable failed 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
         }
         catch {
             $lines.Add('thrown')
@@ -102,7 +127,7 @@ AfterAll {
         $judge, $judgeOfLanguage | ForEach-Object { $_ } | Remove-PSSession
         $ours + $oursOfLanguage | Disconnect-DelegatedTenant
     }
-    finally { Stop-TestServers }
+    finally { Stop-TestServers; [IO.Directory]::Delete($folder, $true) }
 }
 
 Describe 'Invoke-TenantCmdlet gives what Invoke-Command gives' {

@@ -4,6 +4,9 @@
 #   With       further parameters
 #   In         pipeline input
 #   Two        on two sessions at once (compared without order)
+#   Job        as a job, which is waited for and received
+#   File       the text of a file, for -FilePath
+#   Run        instead of a block: what to do with the verb, called go, and the sessions; its output is compared as text
 #   Language   on a server with a language instead of a tenant's
 #   Except     lines of the record that may differ, as a pattern, with Because: the reason
 @(
@@ -114,6 +117,56 @@
     @{ Name = 'on two sessions'; Block = { Get-AcceptedDomain }; Two = $true }
     @{ Name = 'a throw on two sessions'; Block = { Stop-Everything -Throw }; Two = $true }
     @{ Name = 'an error on two sessions'; Block = { Get-Mailbox nobody }; Two = $true }
+
+    # B.6: jobs
+    @{ Name = 'a job'; Job = $true; Block = { Get-Mailbox -ResultSize 3 } }
+    @{ Name = 'a job with a name'; Job = $true; Block = { Get-AcceptedDomain }; With = @{ JobName = 'Domains' } }
+    @{ Name = 'a job with arguments'; Job = $true; Block = { param($n) Get-Mailbox -ResultSize $n | Select-Object Name }; With = @{ ArgumentList = 2 } }
+    @{ Name = 'a job with a hidden computer name'; Job = $true; Block = { Get-AcceptedDomain }; With = @{ HideComputerName = $true } }
+    @{ Name = 'a job that says nothing'; Job = $true; Block = { Get-Mailbox -Anr zzz } }
+    @{ Name = 'a job with every stream'; Job = $true; Block = { Write-AllStreams } }
+    @{ Name = 'a job with an error'; Job = $true; Block = { Get-Mailbox nobody; Get-Mailbox user00001 } }
+    @{ Name = 'a job that ends with an error'; Job = $true; Block = { Stop-Everything } }
+    @{ Name = 'a job that throws'; Job = $true; Block = { Stop-Everything -Throw } }
+    @{ Name = 'a job on two sessions'; Job = $true; Two = $true; Block = { Get-AcceptedDomain } }
+    @{ Name = 'a job on two sessions, one at a time'; Job = $true; Two = $true; Block = { Get-AcceptedDomain }; With = @{ ThrottleLimit = 1 } }
+    @{ Name = 'a job with a script'; Job = $true; Language = $true; Block = { foreach ($i in 1..3) { $i } } }
+    @{ Name = 'a job with input'; Run = { param($s) $job = 'user00001', 'user00002' | go $s { Get-MailboxStatistics } -AsJob; ($job | Wait-Job | Receive-Job).ItemCount; $job.State; Remove-Job $job } }
+    @{ Name = 'JobName alone'; Run = { param($s) $job = go $s { Get-AcceptedDomain } -JobName Mine; $job.Name; $job.ChildJobs.Count; (Receive-Job $job -Wait -AutoRemoveJob).Name; @(Get-Job -Name Mine -ErrorAction SilentlyContinue).Count } }
+    @{ Name = 'a job that is received twice'; Run = { param($s) $job = go $s { Get-AcceptedDomain } -AsJob; $null = Wait-Job $job; @(Receive-Job $job -Keep).Count; @(Receive-Job $job).Count; @(Receive-Job $job).Count; $job.HasMoreData; Remove-Job $job } }
+    @{ Name = 'a job that is stopped'; Run = { param($s) $job = go $s { Get-Slowly -Count 600 -Milliseconds 100 } -AsJob; while (-not $job.ChildJobs[0].Output.Count) { Start-Sleep -Milliseconds 20 }; "$($s.Availability)"; Stop-Job $job; $job.State; $job.ChildJobs[0].State; "$($s.Availability)"; (Receive-Job $job)[0]; Remove-Job $job; (go $s { Get-AcceptedDomain }).Name } }
+    @{ Name = 'a job and an undefined $using:'; Run = { param($s) try { go $s { Get-Mailbox $using:nowhere } -AsJob } catch { "$($_.FullyQualifiedErrorId)" } } }
+
+    # B.6: files
+    @{ Name = 'a file'; File = 'Get-Mailbox -ResultSize 2 | Select-Object Name' }
+    @{ Name = 'a file with a parameter'; File = 'param($n = 1, $who) Get-Mailbox -ResultSize $n'; With = @{ ArgumentList = 2 } }
+    @{ Name = 'a file with the default of a parameter'; File = 'param($n = 1) Get-Mailbox -ResultSize $n' }
+    @{ Name = 'a file with $using:'; File = 'Get-Mailbox $using:user' }
+    @{ Name = 'a file that is a script'; File = "if (`$true) { Get-Mailbox }`n"; Except = 'details'; Because = 'the local reason is added as a second sentence' }
+    @{ Name = 'a file that does not parse'; Run = { param($s) [IO.File]::WriteAllText("$folder/bad.ps1", 'Get-Mailbox ('); try { go $s -FilePath "$folder/bad.ps1" } catch { "$($_.FullyQualifiedErrorId) $_ $($_.CategoryInfo)" } } }
+    @{ Name = 'what is no script file'; Run = { param($s) foreach ($path in "$folder/none.ps1", "$folder/a.txt", "$folder/*.ps1", '') { try { go $s -FilePath $path } catch { "$($_.FullyQualifiedErrorId) $_ $($_.CategoryInfo) $($_.Exception.GetType().FullName)" } } } }
+    @{ Name = 'a file by its position, as a job'; Run = { param($s) [IO.File]::WriteAllText("$folder/job.ps1", 'Get-AcceptedDomain'); $job = go $s "$folder/job.ps1" -AsJob; $job.Command; (Receive-Job $job -Wait -AutoRemoveJob).Name } }
+
+    # B.8: what is shown of errors, and where they are from
+    foreach ($view in 'NormalView', 'CategoryView', 'ConciseView') {
+        @{ Name = "an error in $view"; Run = [scriptblock]::Create("param(`$s) `$ErrorView = '$view'; go `$s { Get-Mailbox nobody } 2>&1 | Out-String -Width 200; go `$s { Stop-Everything } 2>&1 | Out-String -Width 200; go `$s { Get-Nothing } 2>&1 | Out-String -Width 200; go `$s { Get-Mailbox -Nope 3 } 2>&1 | Out-String -Width 200") }
+    }
+    @{ Name = 'a throw in NormalView'; Run = { param($s) $ErrorView = 'NormalView'; try { go $s { Stop-Everything -Throw } } catch { $_ | Out-String -Width 200 } } }
+    @{ Name = 'a throw in ConciseView'; Run = { param($s) $ErrorView = 'ConciseView'; try { go $s { Stop-Everything -Throw } } catch { $_ | Out-String -Width 200 } } }
+    @{ Name = '-ErrorAction Stop in NormalView'; Run = { param($s) $ErrorView = 'NormalView'; try { go $s { Get-Mailbox nobody } -ErrorAction Stop } catch { $_ | Out-String -Width 200 } } }
+    @{ Name = 'the origin of an error'; Run = { param($s) $failed = go $s { Get-Mailbox nobody } 2>&1; "$($failed.OriginInfo) $($failed.OriginInfo.PSComputerName) $($failed.OriginInfo.RunspaceID -eq $s.InstanceId) $($failed.OriginInfo.InstanceID)" } }
+
+    # What PowerShell itself does for the caller of a command
+    @{ Name = 'the variables of each stream'; Run = { param($s) go $s { Write-AllStreams } -OutVariable o -ErrorVariable e -WarningVariable w -InformationVariable i 2>$null 3>$null 6>$null; "$($o.Count) $($o[0].PSComputerName) $($e.Count) $($e[0].GetType().Name) $($w.Count) $($w[0].GetType().Name) $($i.Count) $($i[0])" } }
+    @{ Name = 'variables that are added to'; Run = { param($s) $e = [System.Collections.ArrayList] @('mine'); $o = [System.Collections.ArrayList] @('mine'); go $s { Get-Mailbox nobody; Get-AcceptedDomain } -ErrorVariable +e -OutVariable +o -ErrorAction SilentlyContinue; "$($e.Count) $($o.Count)" } }
+    @{ Name = '-PipelineVariable, nested on one session'; Run = { param($s) go $s { Get-Mailbox -ResultSize 3 } -PipelineVariable box -WarningAction SilentlyContinue | ForEach-Object { go $s { Get-MailboxStatistics $using:box.Name } } | ForEach-Object { "$($box.Name) $($_.ItemCount)" } } }
+    @{ Name = '$ErrorActionPreference of a function'; Run = { param($s) foreach ($choice in 'Stop', 'SilentlyContinue', 'Ignore', 'Continue') { $count = $Error.Count; & { $ErrorActionPreference = $choice; try { go $s { Get-Mailbox nobody } 2>$null; 'went on' } catch { "$($_.FullyQualifiedErrorId)" } }; "$choice $($Error.Count - $count)" } } }
+    @{ Name = '-ErrorAction of a function that calls'; Run = { param($s) function Inner { [CmdletBinding()] param($s) go $s { Get-Mailbox nobody }; 'went on' }; foreach ($choice in 'Stop', 'SilentlyContinue') { try { Inner $s -ErrorAction $choice } catch { "$choice $($_.FullyQualifiedErrorId)" } } } }
+    @{ Name = '$ErrorActionPreference of a module'; Run = { param($s) $module = New-Module { param($s) $ErrorActionPreference = 'Stop'; function Inner { try { go $s { Get-Mailbox nobody } } catch { "$($_.FullyQualifiedErrorId)" } } } -ArgumentList $s; & $module { Inner } } }
+    @{ Name = '$InformationPreference of a function'; Run = { param($s) foreach ($choice in 'Continue', 'SilentlyContinue', 'Ignore', 'Stop') { & { $InformationPreference = $choice; try { go $s { Write-AllStreams } 2>$null 3>$null 6>&1 } catch { "$($_.FullyQualifiedErrorId)" } } | ForEach-Object { "$choice $_" } } } }
+    @{ Name = '$WarningPreference of a function'; Run = { param($s) & { $WarningPreference = 'SilentlyContinue'; go $s { Write-AllStreams } 2>$null 6>$null -WarningVariable w; "$($w.Count)" } } }
+    @{ Name = '$VerbosePreference of a function'; Run = { param($s) & { $VerbosePreference = 'Continue'; go $s { Write-AllStreams } 2>$null 3>$null 4>&1 6>$null | ForEach-Object { "$_" } } } }
+    @{ Name = 'a limit that is none'; Run = { param($s) foreach ($limit in 0, -5, 1) { (go $s { Get-AcceptedDomain } -ThrottleLimit $limit).Name } } }
 
     # A server with a language
     @{ Name = 'a script'; Language = $true; Block = { $x = 2; foreach ($i in 1..3) { $i * $x } } }

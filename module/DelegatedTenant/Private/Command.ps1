@@ -43,7 +43,14 @@ function script:Get-FileBlock([string] $Path, $Cmdlet) {
         $file = $Cmdlet.SessionState.InvokeCommand.GetCommand($full, 'ExternalScript')
         # Whether the execution policy lets it be read.
         $file.ValidateScriptInfo($Cmdlet.Host)
-        $file.ScriptBlock
+        # What a property throws is $null here.
+        $block = $file.ScriptBlock
+        if (-not $block) {
+            $tokens = $errors = $null
+            $null = [System.Management.Automation.Language.Parser]::ParseFile($full, [ref] $tokens, [ref] $errors)
+            throw [System.Management.Automation.ParseException]::new($errors)
+        }
+        $block
     }
     catch {
         $inner = $_.Exception

@@ -1,6 +1,8 @@
 # -AsJob: the same flow of targets, in a runspace in the background of this process. The job is a class of ours, since PowerShell has
 # none that a module may fill: emitted once in a process, no compiler and no file.
 
+$script:AddOutput = $script:NewReceived = $script:OutputKind = $null
+
 # class DelegatedTenant.Job : Job. Its streams are filled from here; it says where it runs, whether there is more to receive, and
 # notes that it shall stop.
 function script:Initialize-JobType {
@@ -90,6 +92,20 @@ function script:New-TenantJob([string] $Command, [string] $Name, $Targets) {
     $parent
 }
 
+# An object to the output of a child. By reflection: a direct call would hand over a bare string where there is one with notes.
+function script:Add-JobOutput($Child, $Value) {
+    if (-not $script:AddOutput) {
+        $script:AddOutput = [System.Management.Automation.PSDataCollection[psobject]].GetMethod('Add', [type[]] (, [psobject]))
+        $kind = [System.Management.Automation.Remoting.Internal.PSStreamObjectType]
+        $script:NewReceived = [System.Management.Automation.Remoting.Internal.PSStreamObject].GetConstructor([type[]] ($kind, [object]))
+        $script:OutputKind = $kind::Output
+    }
+    # A job that was removed takes no more.
+    if (-not $Child.Output.IsOpen) { return }
+    $null = $script:AddOutput.Invoke($Child.Output, [object[]] (, $Value))
+    $Child.Received[0].Add($script:NewReceived.Invoke([object[]] ($script:OutputKind, $Value)))
+}
+
 # What stands in for the cmdlet in a job: takes the records of the target whose turn it is.
 function script:New-JobSink {
     $sink = [pscustomobject] @{ Target = $null; Host = $null }
@@ -98,12 +114,12 @@ function script:New-JobSink {
         $child = $this.Target.Child
         # A job that was removed takes no more.
         if (-not $child.$stream.IsOpen) { return }
-        $child.$stream.Add($record)
+        # The error that ended the command is received, and is no longer among those that it wrote.
+        if ($stream -ne 'Error' -or $record.Exception -ne $this.Target.Run.Failure) { $child.$stream.Add($record) }
         $child.Received[0].Add([System.Management.Automation.Remoting.Internal.PSStreamObject]::new($stream, $(if ($null -ne $text) { $text } else { $record })))
     }
     $methods = [ordered] @{
         Add = $put
-        WriteObject = { param($value) $this.Add('Output', [psobject] $value) }
         WriteError = { param($record) $this.Add('Error', $record) }
         WriteWarning = { param([string] $text) $this.Add('Warning', [System.Management.Automation.WarningRecord]::new($text), $text) }
         WriteVerbose = { param([string] $text) $this.Add('Verbose', [System.Management.Automation.VerboseRecord]::new($text), $text) }
@@ -186,7 +202,7 @@ function script:Get-JobPool {
 # In the background: the flow to its end, each record to its job.
 function script:Invoke-TenantJob($Flow, $Job, $Value) {
     $sink = New-JobSink
-    $put = { process { $sink.WriteObject($_) } }
+    $put = { process { Add-JobOutput $sink.Target.Child $_ } }
     try {
         foreach ($one in $Value) {
             $Flow.Kept.Add($one)
