@@ -186,6 +186,16 @@ async fn a_code_on_another_device_signs_in() {
     source.invalidate();
     source.token(None).await.unwrap();
     assert_eq!((messages.len(), tenant.stats().operations["devicecode"]), (1, 1));
+    // When that is over, nobody is asked in the middle of the work.
+    tenant.arm("aadsts=700082@token".parse().unwrap());
+    source.invalidate();
+    let error = refused(source.token(None).await, ErrorKind::Authentication, "must be done anew");
+    assert!(error.fact(fact::REMEDY).unwrap().contains("connect again"));
+    // A question that is lost on the way is no answer.
+    for fault in ["hang-up@token", "unavailable@token"] {
+        tenant.arm(fault.parse().unwrap());
+        self::source(&tenant, &[("device", "true")]).token(None).await.unwrap_or_else(|e| panic!("{fault}: {e:?}"));
+    }
     for (fault, kind, words) in [
         ("oauth=authorization_declined@token", ErrorKind::AccessDenied, "declined on the other device"),
         ("oauth=expired_token@token", ErrorKind::Authentication, "the code for the other device has expired"),

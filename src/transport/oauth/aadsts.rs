@@ -197,6 +197,11 @@ impl Refusal {
         self.error == "invalid_grant" && matches!(self.code, None | Some(70000 | 70008 | 70043 | 50173 | 50133 | 700_081 | 700_082))
     }
 
+    /// Whether the authority has a trouble of its own that will pass.
+    pub(super) fn is_passing(&self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+
     /// The error for a sign-in at this tenant.
     pub(super) fn error(&self, tenant: &str) -> Error {
         let known = self.code.and_then(|code| MEANINGS.iter().find(|m| m.codes.contains(&code)));

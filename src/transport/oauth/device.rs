@@ -3,6 +3,7 @@
 use super::aadsts::Refusal;
 use super::endpoint::{Answer, Failure, breach};
 use super::flow::{Proof, SignIn};
+use crate::error::ErrorKind::{Connect, Disconnected, Timeout};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 
@@ -49,15 +50,17 @@ pub(super) async fn sign_in(sign_in: &SignIn, tenant: &str, proof: &Proof, scope
         [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", told.device_code.as_str()), ("scope", scope)];
     loop {
         tokio::time::sleep(interval).await;
-        match sign_in.grant(tenant, proof, &form, claims, false).await {
-            Err(Failure::Refused(refusal))
-                if Instant::now() < until && matches!(refusal.error.as_str(), "authorization_pending" | "slow_down") =>
-            {
-                if refusal.error == "slow_down" {
-                    interval += Duration::from_secs(5);
-                }
-            }
+        let refusal = match sign_in.grant(tenant, proof, &form, claims, false).await {
+            Err(Failure::Refused(refusal)) if Instant::now() < until => refusal,
+            // One question that is lost is no answer.
+            Err(Failure::Other(error)) if Instant::now() < until && matches!(error.kind(), Connect | Disconnected | Timeout) => continue,
             outcome => return outcome,
+        };
+        match refusal.error.as_str() {
+            "authorization_pending" => {}
+            "slow_down" => interval += Duration::from_secs(5),
+            _ if refusal.is_passing() => {}
+            _ => return Err(Failure::Refused(refusal)),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use std::time::{Duration, SystemTime};
 use url::Url;
+use zeroize::Zeroizing;
 
 /// Bytes of an answer: a token of a user in very many groups has some ten thousand.
 pub(super) const MOST_BYTES: usize = 1 << 20;
@@ -74,11 +75,13 @@ impl Failure {
     }
 }
 
-/// Names with values as a form's body.
+/// Names with values as a form's body, which is wiped when it has left: secrets are in it.
 fn encoded(form: &[(&str, &str)]) -> Bytes {
-    let mut text = url::form_urlencoded::Serializer::new(String::new());
+    // Room for all of it at once, so that no copy is left behind when it grows.
+    let room = form.iter().map(|(name, value)| 2 + 3 * (name.len() + value.len())).sum();
+    let mut text = url::form_urlencoded::Serializer::new(String::with_capacity(room));
     text.extend_pairs(form.iter().filter(|(_, value)| !value.is_empty()));
-    text.finish().into()
+    Bytes::from_owner(Zeroizing::new(text.finish().into_bytes()))
 }
 
 fn number(json: &Json) -> Option<u64> {

@@ -12,6 +12,7 @@ use crate::transport::http::{HttpClient, HttpOptions};
 use crate::transport::{Options, TextList};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The application of Microsoft's own module, which signs users in.
 const MODULE_APP: &str = "fb78d390-0c51-40cd-8e17-fdbfab77341b";
@@ -127,6 +128,8 @@ pub(super) struct SignIn {
     family: Arc<Family>,
     identity: Option<Identity>,
     machine: Option<ManagedIdentity>,
+    /// A user signed in by hand, and is not asked a second time: nobody may be there any more.
+    was_by_hand: AtomicBool,
     messages: Arc<TextList>,
 }
 
@@ -185,6 +188,7 @@ impl SignIn {
             tenant,
             user: options.user.clone(),
             machine,
+            was_by_hand: AtomicBool::new(false),
             messages: Arc::default(),
         })
     }
@@ -258,7 +262,13 @@ impl SignIn {
                 if self.family.latest().is_some() {
                     continue;
                 }
+                let by_hand = matches!(start, Start::Device | Start::Browser);
+                if by_hand && self.was_by_hand.load(Ordering::Relaxed) {
+                    let over = Error::new(ErrorKind::Authentication, CONTEXT, "the user's sign-in is over and must be done anew");
+                    return Err(over.with_fact(fact::REMEDY, "Disconnect, and connect again to sign in.").into());
+                }
                 let (home, answer) = self.sign_in(start, proof, &scope, claims).await?;
+                self.was_by_hand.store(by_hand, Ordering::Relaxed);
                 self.family.put(answer.refresh_token.clone());
                 if asked == home || answer.refresh_token.is_none() {
                     return Ok(answer);
@@ -276,8 +286,7 @@ impl SignIn {
                 Err(Failure::Refused(refusal)) if refusal.is_spent() => {
                     self.family.drop_used(&refresh);
                     let other = self.refresh_token(start).is_some_and(|next| next.reveal() != refresh.reveal());
-                    // By hand only where somebody waits for it: when the session opens, there is no token yet.
-                    if !other && !matches!(start, Start::Password(..)) {
+                    if !other && matches!(start, Start::Refresh(_)) {
                         return Err(Failure::Refused(refusal));
                     }
                 }
