@@ -1,4 +1,4 @@
-//! The C ABI as C sees it: the programs of tests/c and examples/mailboxes.c, compiled by cc against the header and the
+//! The C ABI as C sees it: the programs of tests/c and examples/c/mailboxes.c, compiled by cc against the header and the
 //! library, and run against PowerShell's own server or the simulated tenant, alone and under valgrind.
 
 use crate::support::{Endpoint, in_path, require, root};
@@ -160,7 +160,7 @@ fn handles_are_freed_in_any_order() {
 
 #[test]
 fn the_example_does_what_it_says() {
-    let Some(program) = compile("cc", &["-std=c99"], "examples/mailboxes.c", "mailboxes") else { return };
+    let Some(program) = compile("cc", &["-std=c99"], "examples/c/mailboxes.c", "mailboxes") else { return };
     let Some(endpoint) = Endpoint::start(&[]) else { return };
     for command in [Some(Command::new(&program)), under_valgrind(&program)].into_iter().flatten() {
         let mut command = command;

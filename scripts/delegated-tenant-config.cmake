@@ -1,0 +1,18 @@
+# find_package(delegated-tenant CONFIG) gives the imported target delegated-tenant::delegated-tenant.
+if(TARGET delegated-tenant::delegated-tenant)
+  return()
+endif()
+get_filename_component(_root "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+add_library(delegated-tenant::delegated-tenant SHARED IMPORTED)
+set_target_properties(delegated-tenant::delegated-tenant PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${_root}/include")
+if(WIN32)
+  # Other compilers than MinGW make an import library of their own: lib /def:delegated_tenant.def /machine:x64
+  set_target_properties(delegated-tenant::delegated-tenant PROPERTIES
+    IMPORTED_LOCATION "${_root}/bin/delegated_tenant.dll"
+    IMPORTED_IMPLIB "${_root}/lib/libdelegated_tenant.dll.a")
+else()
+  set_target_properties(delegated-tenant::delegated-tenant PROPERTIES
+    IMPORTED_LOCATION "${_root}/lib/libdelegated_tenant.so"
+    IMPORTED_NO_SONAME TRUE)
+endif()
+unset(_root)
