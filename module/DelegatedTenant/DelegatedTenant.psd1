@@ -13,5 +13,12 @@
     CmdletsToExport      = @()
     VariablesToExport    = @()
     AliasesToExport      = @()
-    PrivateData          = @{ PSData = @{ Tags = 'Exchange', 'DelegatedAdministration', 'Remoting', 'PSRP', 'WSMan'; LicenseUri = 'https://opensource.org/license/mit' } }
+    PrivateData          = @{
+        PSData = @{
+            Tags         = 'Exchange', 'DelegatedAdministration', 'Remoting', 'PSRP', 'WSMan', 'Windows', 'Linux', 'PSEdition_Core', 'PSEdition_Desktop'
+            LicenseUri   = 'https://opensource.org/license/mit'
+            ProjectUri   = 'https://github.com/delegated-tenant/delegated-tenant'
+            ReleaseNotes = 'https://github.com/delegated-tenant/delegated-tenant/blob/main/CHANGELOG.md'
+        }
+    }
 }

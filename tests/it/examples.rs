@@ -1,4 +1,4 @@
-//! The quickstart, run as the README says. (`abi` runs the C example.)
+//! The examples, run as the README says. (`abi` runs the one in C.)
 
 use crate::support;
 use std::process::{Command, Stdio};
@@ -33,4 +33,33 @@ fn quickstart_shows_a_table_without_powershell() {
     let told = output(quickstart().env("DT_PWSH", ""));
     assert!(told.contains("DisplayName") && told.matches("@fabrikam.com").count() == 10, "{told}");
     assert!(told.contains("C ABI") && told.trim_end().ends_with("Disconnected"), "{told}");
+}
+
+/// Runs an example on a simulated tenant: ten mailboxes, and the reason where the password is wrong.
+#[cfg(target_os = "linux")]
+fn lists_mailboxes(command: impl Fn() -> Command) {
+    let tenant = delegated_tenant::sim::Tenant::builder().mailboxes(25).start().expect("a port is free");
+    let library = std::env::current_exe().expect("a program").with_file_name("libdelegated_tenant.so");
+    let run = |password: &str| {
+        let mut command = command();
+        command.args([&tenant.uri(), "fabrikam.com", "admin@partner.com"]).env("DT_PASSWORD", password).env("DT_LIBRARY_PATH", &library);
+        command.stdin(Stdio::null()).output().expect("it starts")
+    };
+    let (good, bad) = (run("secret"), run("wrong"));
+    let printed = String::from_utf8_lossy(&good.stdout);
+    assert!(good.status.success() && printed.matches("@fabrikam.com").count() >= 10, "{printed}{}", String::from_utf8_lossy(&good.stderr));
+    let told = String::from_utf8_lossy(&bad.stderr);
+    assert!(!bad.status.success() && told.contains("AuthenticationFailed"), "{told}");
+    assert_eq!(tenant.stats().open, 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn python_lists_mailboxes() {
+    let Some(python) = support::in_path("python3") else { return support::require("python") };
+    lists_mailboxes(|| {
+        let mut command = Command::new(&python);
+        command.arg(support::root().join("examples/python/mailboxes.py"));
+        command
+    });
 }

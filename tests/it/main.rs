@@ -12,6 +12,8 @@ mod layering;
 mod ledger;
 mod module;
 mod oauth;
+#[cfg(target_os = "linux")]
+mod package;
 mod psrp;
 mod session;
 mod sim;

@@ -79,3 +79,8 @@ fn get() {
 fn parity() {
     pester("Parity.Tests.ps1");
 }
+
+#[test]
+fn proxy() {
+    pester("Proxy.Tests.ps1");
+}

@@ -66,9 +66,28 @@ Describe 'The module' {
         "$text" | Should -Match "DT_LIBRARY_PATH names '/nowhere'"
     }
 
+    It 'says in ConstrainedLanguage why it cannot be used' {
+        $text = & $own -NoProfile -NonInteractive -Command "`$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; try { Import-Module '$manifest' } catch { `$_.Exception.Message }"
+        "$text" | Should -Match 'needs FullLanguage'
+    }
+
+    It 'asks in one place which PowerShell it is' {
+        $asking = foreach ($file in [IO.Directory]::GetFiles($folder, '*.ps*1', 'AllDirectories')) {
+            if ([IO.File]::ReadAllText($file) -match '\$PSVersionTable\.PS(Edition|Version) -(eq|ne|g|l)|\$PSEdition') { [IO.Path]::GetFileName($file) }
+        }
+        $asking | Should -Be 'DelegatedTenant.psm1'
+    }
+
     It 'holds nothing that Windows PowerShell 5.1 does not know' {
         $findings = & $own -NoProfile -NonInteractive -File "$Shared/windows-powershell/Test-WindowsPowerShell.ps1" $folder
         "$(@($findings)[-1])" | Should -Match ', 0 failed'
+    }
+
+    It 'has a smoke test that Windows PowerShell 5.1 can run' {
+        $findings = & $own -NoProfile -NonInteractive -File "$Shared/windows-powershell/Test-WindowsPowerShell.ps1" "$Checkout/tests/windows/smoke.ps1"
+        "$(@($findings)[-1])" | Should -Match ', 0 failed'
+        $lines = & $own -NoProfile -NonInteractive -File "$Checkout/tests/windows/smoke.ps1"
+        @($lines)[-1] | Should -Be 'all PASS'
     }
 
     It 'has an about topic' {

@@ -139,7 +139,7 @@ function script:Get-PrefixedName([string] $Name, [string] $Prefix) {
 function script:Get-ProxyText($Proxies) {
     $asJob = $script:ImportedThrough.Parameters.ContainsKey('AsJob')
     # Where the pipeline can break off above a proxy, only a clean block is run (PowerShell 7.3).
-    $clean = if ($PSVersionTable.PSVersion -ge [version] '7.3') { 'clean{if($__pipe){$__pipe.Clean()}}' }
+    $clean = if ($script:Edition.CleanBlock) { 'clean{if($__pipe){$__pipe.Clean()}}' }
     $common = @([System.Management.Automation.Cmdlet]::CommonParameters)
     $named = [regex]::new("\n(?:$($common -join '|')|AsJob)\t[^\n]*", 'IgnoreCase, CultureInvariant')
     $atBothEnds = [regex]::new("\n($($script:ActAtBothEnds -join '|'))\t", 'IgnoreCase, CultureInvariant')

@@ -1,9 +1,8 @@
 # Where the library is: DT_LIBRARY_PATH (a file or its folder), beside the module, or the build of a checkout.
 function script:Find-NativeLibrary([string] $ModuleRoot) {
-    $core = $PSVersionTable.PSEdition -eq 'Core'
     $file, $os = 'delegated_tenant.dll', 'win'
-    if ($core -and $IsLinux) { $file, $os = 'libdelegated_tenant.so', 'linux' } # 7: elsewhere it is Windows
-    if ($core -and $IsMacOS) { $file, $os = 'libdelegated_tenant.dylib', 'osx' } # 7: elsewhere it is Windows
+    if ($script:Edition.OtherSystems -and $IsLinux) { $file, $os = 'libdelegated_tenant.so', 'linux' } # 7: elsewhere it is Windows
+    if ($script:Edition.OtherSystems -and $IsMacOS) { $file, $os = 'libdelegated_tenant.dylib', 'osx' } # 7: elsewhere it is Windows
     if ($env:DT_LIBRARY_PATH) {
         $given = if ([IO.Directory]::Exists($env:DT_LIBRARY_PATH)) { [IO.Path]::Combine($env:DT_LIBRARY_PATH, $file) } else { $env:DT_LIBRARY_PATH }
         if (-not [IO.File]::Exists($given)) { throw [IO.FileNotFoundException]::new("DT_LIBRARY_PATH names '$env:DT_LIBRARY_PATH', where there is no $file.", $given) }

@@ -85,7 +85,7 @@ function script:Initialize-Native([string] $Library) {
     $builder = $assembly.DefineDynamicModule('DelegatedTenant.Native').DefineType('DelegatedTenant.Native', 'Public, Abstract, Sealed')
     $table = $script:NativeTable
     # .NET Framework cannot read a NUL-ended UTF-8 string by itself.
-    if ($PSVersionTable.PSEdition -ne 'Core') { $table += "`nlstrlenA int ptr" }
+    if (-not $script:Edition.Utf8Pointers) { $table += "`nlstrlenA int ptr" }
     foreach ($line in $table.Split("`n")) {
         $words = $line.Split(' ')
         $takes = [type[]] @(for ($i = 2; $i -lt $words.Count; $i++) { $types[$words[$i]] })
@@ -105,7 +105,7 @@ function script:Initialize-Native([string] $Library) {
 
 function script:Read-Utf8([IntPtr] $Text) {
     if ($Text -eq [IntPtr]::Zero) { return }
-    if ($PSVersionTable.PSEdition -eq 'Core') { return [Runtime.InteropServices.Marshal]::PtrToStringUTF8($Text) } # 7: .NET Framework has no such method
+    if ($script:Edition.Utf8Pointers) { return [Runtime.InteropServices.Marshal]::PtrToStringUTF8($Text) } # 7: .NET Framework has no such method
     $bytes = [Array]::CreateInstance([byte], $script:Native::lstrlenA($Text))
     [Runtime.InteropServices.Marshal]::Copy($Text, $bytes, 0, $bytes.Length)
     [Text.Encoding]::UTF8.GetString($bytes)

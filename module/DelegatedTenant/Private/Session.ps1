@@ -9,6 +9,11 @@ function script:New-NativeOptions($Settings, [ref] $Refusal) {
     foreach ($key in $Settings.Keys) {
         $value = $Settings[$key]
         if ($null -eq $value) { continue }
+        # Which proxy that is depends on the address, and only Windows has such settings.
+        if ($key -eq 'proxy' -and $value -in 'IEConfig', 'WinHttpConfig', 'AutoDetect') {
+            $value = Get-SystemProxy $value $Settings.uri
+            if (-not $value) { continue }
+        }
         if ($value -is [securestring]) {
             $bytes = Get-SecretBytes $value
             $status = $native::dt_options_set_secret($options, $key, $bytes, [UIntPtr] [uint32] $bytes.Length, [ref] $failure)
@@ -67,7 +72,8 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
         if ($null -ne $SessionOption.MaximumReceivedObjectSize) { $settings.max_object_size = $SessionOption.MaximumReceivedObjectSize }
         if ($null -ne $SessionOption.MaximumReceivedDataSizePerCommand) { $settings.max_command_size = $SessionOption.MaximumReceivedDataSizePerCommand }
         if ($SessionOption.ApplicationArguments) { $settings.application_arguments = [System.Management.Automation.PSSerializer]::Serialize($SessionOption.ApplicationArguments, 1) }
-        if ("$($SessionOption.ProxyAccessType)" -eq 'NoProxyServer') { $settings.proxy = 'none' }
+        $access = "$($SessionOption.ProxyAccessType)"
+        if ($access -eq 'NoProxyServer') { $settings.proxy = 'none' } elseif ($access -in 'IEConfig', 'WinHttpConfig', 'AutoDetect') { $settings.proxy = $access }
         if ($SessionOption.ProxyCredential) {
             $settings.proxy_user = $SessionOption.ProxyCredential.UserName
             $settings.proxy_password = $SessionOption.ProxyCredential.Password
@@ -161,7 +167,7 @@ $script:LiveProperties = [ordered]@{
     State = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceState] $this.Native::dt_session_state($this.Handle.DangerousGetHandle())')
     Availability = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceAvailability] $this.Native::dt_session_availability($this.Handle.DangerousGetHandle())')
     IdleTimeout = [scriptblock]::Create('[long] $this.Native::dt_session_idle_timeout_ms($this.Handle.DangerousGetHandle())')
-    ApplicationPrivateData = [scriptblock]::Create('$text = $this.Native::dt_session_private_data($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { [System.Management.Automation.PSSerializer]::Deserialize($(if ($PSVersionTable.PSEdition -eq "Core") { [Runtime.InteropServices.Marshal]::PtrToStringUTF8($text) } else { $bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes) })) }')
+    ApplicationPrivateData = [scriptblock]::Create('$text = $this.Native::dt_session_private_data($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { [System.Management.Automation.PSSerializer]::Deserialize($(' + $(if ($script:Edition.Utf8Pointers) { '[Runtime.InteropServices.Marshal]::PtrToStringUTF8($text)' } else { '$bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes)' }) + ')) }')
 }
 # What of a PSSession's runspace scripts look at. The connection is PowerShell's own object, without the password.
 $script:SessionRunspace = [scriptblock]::Create(@'

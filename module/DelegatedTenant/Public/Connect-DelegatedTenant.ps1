@@ -37,7 +37,8 @@ function Connect-DelegatedTenant {
     Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of SessionOption says (5). Each
     new address is shown as a warning.
     .PARAMETER SessionOption
-    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one.
+    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one. ProxyAccessType
+    IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the environment decides.
     .PARAMETER Name
     A name for the session, or one for each URI; Tenant1, Tenant2 and so on when absent.
     .PARAMETER ThrottleLimit
