@@ -159,7 +159,7 @@ impl Ledger {
         for page in self.others() {
             let Some(written) = page.read() else { continue };
             let lives = page.is_held();
-            let Written { process, name, entries } = written;
+            let Written { process, name, entries, .. } = written;
             all.extend(entries.into_iter().map(|entry| Holder { process, name: name.clone(), here: false, lives, entry }));
         }
         all
@@ -176,11 +176,14 @@ impl Ledger {
     /// shells that this one abandoned. Clears away what is too old to mean anything.
     pub fn stray(&self, account: &Account) -> Vec<Stray> {
         let mut found = Vec::new();
+        let machine = page::machine();
         for page in self.others() {
             let Some(page) = page.take() else { continue };
             match page.read() {
-                Some(written) if written.entries.iter().any(|e| e.account == *account) => found.push(Stray::Page(page, written)),
-                // Written by a version of this library that is to come, perhaps.
+                Some(written) if written.machine == machine && written.entries.iter().any(|e| e.account == *account) => {
+                    found.push(Stray::Page(page, written));
+                }
+                // Of another account or machine, or written by a version of this library that is to come.
                 _ if page.age().is_some_and(|age| age < KEPT) => {}
                 _ => page.remove(),
             }

@@ -25,8 +25,18 @@ pub struct Written {
     pub process: u32,
     /// The name of its program.
     pub name: String,
+    /// The machine it runs on, as [`machine`] tells.
+    #[serde(default)]
+    pub machine: String,
     /// Its shells.
     pub entries: Vec<Entry>,
+}
+
+/// This machine's name. A home on a network may be shared by several, and not every file system carries locks between
+/// them: a page of another machine is never taken for that of a dead process. Empty where such homes are not usual.
+pub(super) fn machine() -> String {
+    let name = if cfg!(target_os = "linux") { fs::read_to_string("/proc/sys/kernel/hostname").ok() } else { None };
+    name.map(|n| n.trim().to_owned()).unwrap_or_default()
 }
 
 /// A page by its name, with the lock where it is in hand.
@@ -87,7 +97,8 @@ impl Page {
     }
 
     pub(super) fn write(&self, entries: &[Entry]) -> io::Result<()> {
-        self.write_as(&Written { process: std::process::id(), name: super::program(), entries: entries.to_vec() })
+        let (process, name) = (std::process::id(), super::program());
+        self.write_as(&Written { process, name, machine: machine(), entries: entries.to_vec() })
     }
 
     /// Whoever reads meanwhile reads the old or the new.

@@ -43,8 +43,24 @@ static void one_too_many(void)
     CHECK(dt_error_fact(error, "remedy") && dt_error_fact(error, "native_message"));
     dt_error_free(error);
 
+    /* One that waits says for whom, and opens as soon as another closes. */
+    set(options, "wait_for_session_ms", "60000");
+    EXPECT(DT_STATUS_OK, dt_session_open(options, &session, &error));
+    dt_text *text = NULL;
+    while (dt_session_waiting(session, &text, NULL) == DT_STATUS_END)
+        EXPECT(DT_STATUS_PENDING, dt_session_wait(session, 10, &error));
+    CHECK(strstr(dt_text_data(text, NULL), "this process on fabrikam.com for "));
+    dt_text_free(text);
+    EXPECT(DT_STATUS_OK, dt_library_ledger(NULL, &text, &error));
+    CHECK(strstr(dt_text_data(text, NULL), dt_session_id(sessions[0])) && strstr(dt_text_data(text, NULL), "fabrikam.com"));
+    dt_text_free(text);
+    EXPECT(DT_STATUS_INVALID_ARGUMENT, dt_library_ledger(NULL, NULL, &error));
     close_session(sessions[0]);
-    close_session(connect_with(options));
+    EXPECT(DT_STATUS_OK, dt_session_wait(session, DT_WAIT_FOREVER, &error));
+    EXPECT(DT_STATUS_END, dt_session_waiting(session, &text, &error));
+    CHECK(text == NULL);
+    close_session(session);
+    dt_options_free(options);
     close_session(sessions[1]);
     close_session(sessions[2]);
 }
