@@ -99,7 +99,8 @@ pub unsafe extern "C" fn dt_options_set(
 }
 
 /// Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`, or, for Exchange Online,
-/// `client_secret`, `certificate_password`, `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
+/// `client_secret`, `certificate` (the content of `certificate_file`: PEM, or a .pfx in base64), `certificate_password`,
+/// `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
 /// the tenant of each session's organization.
 ///
 /// **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the

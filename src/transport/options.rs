@@ -54,6 +54,7 @@ pub struct Options {
     pub(crate) app_id: Option<String>,
     pub(crate) client_secret: Option<Secret<String>>,
     pub(crate) certificate_file: Option<String>,
+    pub(crate) certificate: Option<Secret<String>>,
     pub(crate) certificate_password: Option<Secret<String>>,
     pub(crate) access_token: Option<Secret<String>>,
     pub(crate) refresh_token: Option<Secret<String>>,
@@ -112,6 +113,7 @@ impl Default for Options {
             app_id: None,
             client_secret: None,
             certificate_file: None,
+            certificate: None,
             certificate_password: None,
             access_token: None,
             refresh_token: None,
@@ -123,7 +125,8 @@ impl Default for Options {
 }
 
 /// The keys of [`Options::set_secret`].
-const SECRETS: [&str; 6] = ["password", "proxy_password", "client_secret", "certificate_password", "access_token", "refresh_token"];
+const SECRETS: [&str; 7] =
+    ["password", "proxy_password", "client_secret", "certificate", "certificate_password", "access_token", "refresh_token"];
 
 const CONTEXT: &str = "set option";
 
@@ -316,13 +319,14 @@ impl Options {
     }
 
     /// One secret option: `password`, which may be `Bearer ` and a token of any length (on the way of remote PowerShell with
-    /// `BasicAuthToOAuthConversion=true` in the URI), `proxy_password`, `client_secret`, `certificate_password`,
+    /// `BasicAuthToOAuthConversion=true` in the URI), `proxy_password`, `client_secret`, `certificate` (PEM, or a .pfx in base64), `certificate_password`,
     /// `access_token` or `refresh_token`.
     pub fn set_secret(&mut self, key: &str, value: Secret<String>) -> Result<()> {
         match key {
             "password" => self.password = Some(value),
             "proxy_password" => self.proxy_password = Some(value),
             "client_secret" => self.client_secret = Some(value),
+            "certificate" => self.certificate = Some(value),
             "certificate_password" => self.certificate_password = Some(value),
             "access_token" => self.access_token = Some(value),
             "refresh_token" => self.refresh_token = Some(value),

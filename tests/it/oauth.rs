@@ -372,6 +372,10 @@ async fn a_busy_authority_is_asked_again_and_not_for_ever() {
     refused(ask().token(None).await, ErrorKind::Authentication, "http status 404");
     tenant.arm("malformed-json@token".parse().unwrap());
     refused(ask().token(None).await, ErrorKind::Protocol, "no token");
+    tenant.arm("stall@token".parse().unwrap());
+    let hasty =
+        source(&tenant, &[("organization", "fabrikam.com"), ("!refresh_token", "partner-refresh-token"), ("operation_timeout_ms", "200")]);
+    refused(hasty.token(None).await, ErrorKind::Timeout, "no reply came within 0.2 s");
     tenant.arm("flood@token".parse().unwrap());
     refused(ask().token(None).await, ErrorKind::Protocol, "larger than");
 }
@@ -396,6 +400,13 @@ async fn an_application_signs_in_with_its_certificate() {
         let mut judged = options(&tenant, &settings);
         judged.set("authority", &strict.said).unwrap();
         assert!(TokenSource::new(&judged).unwrap().token(None).await.unwrap().reveal().starts_with("judged-"), "{file}");
+    }
+    let pfx = base64::prelude::BASE64_STANDARD.encode(std::fs::read(path("app.pfx")).unwrap());
+    for content in [pfx, std::fs::read_to_string(path("app.pem")).unwrap()] {
+        let given = [("app_id", APP), ("organization", "fabrikam.com"), ("!certificate", &content), ("!certificate_password", "hunter2")];
+        let source = source(&tenant, &given);
+        source.token(None).await.unwrap();
+        source.invalidate();
     }
     for (file, password, words) in [
         ("app.pfx", "wrong", "no .pfx that this password opens"),

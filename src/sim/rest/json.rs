@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 /// Text as a JSON string.
 pub fn quoted(text: &str) -> String {
-    Json::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// One object, cut to the properties that `$select` names.

@@ -4,7 +4,7 @@ use super::CONTEXT;
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
@@ -30,20 +30,37 @@ pub(super) struct Certificate {
     thumbprint: String,
 }
 
-fn refused(file: &str, why: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("the certificate file {file:?} {why}"))
+fn refused(source: &str, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("{source} {why}"))
 }
 
 impl Certificate {
     /// Out of a .pfx, or of a PEM file with the certificate and its unencrypted key.
     pub(super) fn read(file: &str, password: Option<&Secret<String>>) -> Result<Self> {
+        let opened = std::fs::File::open(file);
+        let file = &format!("the certificate file {file:?}");
         let mut bytes = Zeroizing::new(Vec::new());
-        let opened = std::fs::File::open(file).map_err(|e| refused(file, "cannot be opened").with_source(e))?;
+        let opened = opened.map_err(|e| refused(file, "cannot be opened").with_source(e))?;
         opened.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|e| refused(file, "cannot be read").with_source(e))?;
         if bytes.len() as u64 > LIMIT {
             return Err(refused(file, "is too large to be one"));
         }
-        if bytes.windows(11).any(|w| w == b"-----BEGIN ") { Self::pem(file, &bytes) } else { Self::pfx(file, &bytes, password) }
+        Self::of(file, &bytes, password)
+    }
+
+    /// Out of what such a file holds: PEM as it is, a .pfx in base64.
+    pub(super) fn given(content: &Secret<String>, password: Option<&Secret<String>>) -> Result<Self> {
+        let source = "the certificate";
+        let text = content.reveal().trim();
+        if text.starts_with("-----BEGIN ") {
+            return Self::pem(source, text.as_bytes());
+        }
+        let bytes = BASE64_STANDARD.decode(text).map(Zeroizing::new).map_err(|_| refused(source, "is neither PEM nor base64"))?;
+        Self::of(source, &bytes, password)
+    }
+
+    fn of(source: &str, bytes: &[u8], password: Option<&Secret<String>>) -> Result<Self> {
+        if bytes.windows(11).any(|w| w == b"-----BEGIN ") { Self::pem(source, bytes) } else { Self::pfx(source, bytes, password) }
     }
 
     fn pem(file: &str, bytes: &[u8]) -> Result<Self> {

@@ -73,11 +73,13 @@ impl Flow {
         if options.managed_identity {
             return Ok(Self::Identity(options.managed_identity_account_id.clone()));
         }
-        let proof = match (&options.client_secret, &options.certificate_file) {
-            (Some(_), Some(_)) => return Err(refused("a client secret and a certificate are given: one of them signs the application in")),
-            (Some(secret), None) => Proof::Secret(secret.clone()),
-            (None, Some(file)) => Proof::Certificate(Box::new(Certificate::read(file, options.certificate_password.as_ref())?)),
-            (None, None) => Proof::None,
+        let password = options.certificate_password.as_ref();
+        let proof = match (&options.client_secret, &options.certificate_file, &options.certificate) {
+            (None, None, None) => Proof::None,
+            (Some(secret), None, None) => Proof::Secret(secret.clone()),
+            (None, Some(file), None) => Proof::Certificate(Box::new(Certificate::read(file, password)?)),
+            (None, None, Some(content)) => Proof::Certificate(Box::new(Certificate::given(content, password)?)),
+            _ => return Err(refused("more than one of a client secret and certificates is given: one signs the application in")),
         };
         if !matches!(proof, Proof::None) && options.app_id.is_none() {
             return Err(refused("a client secret or certificate is given without the id of its application")
