@@ -9,7 +9,7 @@
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = 'Desktop', 'Core'
     FormatsToProcess     = 'DelegatedTenant.Format.ps1xml'
-    FunctionsToExport    = 'Connect-DelegatedTenant', 'Get-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant', 'Import-DelegatedTenant'
+    FunctionsToExport    = 'Connect-DelegatedTenant', 'Get-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant', 'Import-DelegatedTenant', 'Test-DelegatedTenant'
     CmdletsToExport      = @()
     VariablesToExport    = @()
     AliasesToExport      = @()

@@ -27,15 +27,14 @@ pub(super) fn may_follow(from: &Url, to: &Url, options: &Options) -> bool {
         // Only for a server on this very machine, such as the simulated tenant.
         return from.scheme() == "http" && loopback && options.allow_unencrypted;
     }
-    let (Some(Host::Domain(a)), Some(Host::Domain(b))) = (from.host(), to.host()) else {
-        return loopback || from.host() == to.host();
+    let name = |domain: &str| domain.trim_end_matches('.').to_ascii_lowercase();
+    let Some(Host::Domain(b)) = to.host() else { return loopback || from.host() == to.host() };
+    let b = name(b);
+    let of_owner = match from.host() {
+        Some(Host::Domain(a)) => name(a) == b || registrable(&name(a)).is_some_and(|d| within(&b, d)),
+        _ => false,
     };
-    let (a, b) = (a.trim_end_matches('.').to_ascii_lowercase(), b.trim_end_matches('.').to_ascii_lowercase());
-    loopback
-        || a == b
-        || registrable(&a).is_some_and(|d| within(&b, d))
-        || MICROSOFT.iter().any(|d| within(&b, d))
-        || options.redirect_hosts.iter().any(|d| within(&b, d))
+    loopback || of_owner || MICROSOFT.iter().any(|d| within(&b, d)) || options.redirect_hosts.iter().any(|d| within(&b, d))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -84,3 +84,13 @@ fn parity() {
 fn proxy() {
     pester("Proxy.Tests.ps1");
 }
+
+#[test]
+fn check() {
+    pester("Test-DelegatedTenant.Tests.ps1");
+}
+
+#[test]
+fn long_runs() {
+    pester("LongRuns.Tests.ps1");
+}

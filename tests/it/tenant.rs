@@ -186,6 +186,28 @@ fn a_slow_reader_holds_the_server_back() {
 }
 
 #[test]
+fn a_refused_token_is_told_as_one() {
+    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+    let tenant = tenant(|b| b.token("good"));
+    let token = |end: u64| format!("Bearer e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{end}}}")));
+    let converting = format!("{}?BasicAuthToOAuthConversion=true", tenant.uri());
+    for (uri, password, words) in [
+        (&converting, token(1_700_000_000), "The token expired"),
+        (&converting, token(99_999_999_999), "audience"),
+        (&converting, "Bearer opaque".to_owned(), "audience"),
+        (&tenant.uri(), token(99_999_999_999), "needs BasicAuthToOAuthConversion=true"),
+        (&tenant.uri(), "wrong".to_owned(), "Check user name and password"),
+    ] {
+        let mut o = options(&tenant, &[("uri", uri)]);
+        o.set_secret("password", Secret::new(password)).unwrap();
+        let error = Session::connect(&o, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Authentication);
+        assert!(error.fact(fact::REMEDY).unwrap().contains(words), "{error:?}");
+        assert!(!format!("{error:?}").contains("e30."), "{error:?}");
+    }
+}
+
+#[test]
 fn an_expired_token_ends_the_session() {
     let tenant = tenant(|b| b.token("abc"));
     let mut o = options(&tenant, &[("uri", &format!("{}?BasicAuthToOAuthConversion=true", tenant.uri()))]);

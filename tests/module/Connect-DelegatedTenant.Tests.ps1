@@ -240,4 +240,81 @@ Describe 'Connect-DelegatedTenant on the simulated tenant' -Skip:(-not $env:DT_S
         $session = Connect-DelegatedTenant "$($tenant.Uri)?DelegatedOrg=fabrikam.com&BasicAuthToOAuthConversion=true" -AllowUnencrypted -Credential (New-TestCredential 'admin@partner.com' "Bearer $('x' * 4000)")
         $session.State -eq 'Opened' | Should -BeTrue
     }
+    It 'opens only on the organization that was asked for, where that is wanted' {
+        $session = Connect-DelegatedTenant $tenant.Uri -Organization fabrikam.com -VerifyOrganization -AllowUnencrypted -Credential (New-TestCredential)
+        $session.VerifiedOrganization | Should -Be 'fabrikam.onmicrosoft.com'
+        Disconnect-DelegatedTenant $session
+        $open = (Get-SimulatorStat $tenant).open
+        Set-SimulatorFault $tenant 'own-tenant@create'
+        Connect-DelegatedTenant $tenant.Uri -Organization fabrikam.com -VerifyOrganization -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'WrongOrganization,PSSessionOpenFailed'
+        "$($failed[0])" | Should -Match 'partner\.onmicrosoft\.com, not in fabrikam\.com.*delegated administration'
+        while ((Get-SimulatorStat $tenant).open -gt $open) { [Threading.Thread]::Sleep(20) }
+        (Connect-DelegatedTenant $tenant.Uri -Organization fabrikam.com -AllowUnencrypted -Credential (New-TestCredential)).VerifiedOrganization | Should -BeNullOrEmpty
+    }
+
+    It 'has nothing to verify where no organization is asked for' {
+        Connect-DelegatedTenant $tenant.Uri -VerifyOrganization -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed[0].FullyQualifiedErrorId | Should -Match '^CreateRemoteRunspaceFailed'
+        "$($failed[0])" | Should -Match 'Name the organization'
+    }
+
+    It 'names the tenant in each error, where nothing is shown or exported of it' {
+        Connect-DelegatedTenant $tenant.Uri -Organization no.such -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].Exception.Data['DelegatedOrganization'] | Should -Be 'no.such'
+        $session = Connect-DelegatedTenant $tenant.Uri -Organization fabrikam.com -AllowUnencrypted -Credential (New-TestCredential)
+        Invoke-TenantCmdlet $session { Get-Mailbox nobody } -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].Exception.Data['DelegatedOrganization'] | Should -Be 'fabrikam.com'
+        Invoke-TenantCmdlet $session { No-SuchCommand } -ErrorVariable failed -ErrorAction SilentlyContinue
+        $failed[0].Exception.Data['DelegatedOrganization'] | Should -Be 'fabrikam.com'
+        $failed[0].PSObject.Properties.Name | Should -Not -Contain 'DelegatedOrganization'
+    }
+
+    It 'tells <Fault> by <Id> and what to do' -ForEach @(
+        @{ Fault = '400@create'; Id = 'WinRMHttpError'; Words = 'RemotePowerShellEnabled' }
+        @{ Fault = '403@create'; Id = 'AccessDenied'; Words = 'enabled for remote PowerShell' }
+        @{ Fault = '404@create'; Id = 'URLNotAvailable'; Words = 'path of the connection URI' }
+        @{ Fault = '440@create'; Id = 'WinRMHttpError'; Words = 'leads to a web page' }
+        @{ Fault = '429@create'; Id = 'WinRMHttpError'; Words = 'slower rate' }
+        @{ Fault = '503@create'; Id = 'CannotConnectWinRMService'; Words = 'Try again later' }
+        @{ Fault = 'token-expiry@create'; Id = 'AccessDenied'; Words = 'Check user name and password' }
+        @{ Fault = '500@create'; Id = 'WinRMHttpError'; Words = 'its support' }
+        @{ Fault = 'broken-pool@pool'; Id = 'RunspacePoolBroken'; Words = 'Connect again' }
+    ) {
+        $faulty = Start-Simulator '--fault', $Fault
+        Connect-DelegatedTenant $faulty.Uri -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly "$Id,PSSessionOpenFailed"
+        $failed[0].CategoryInfo.Category | Should -Be 'OpenError'
+        "$($failed[0])" | Should -Match $Words
+    }
+
+    It 'tells the limit of sessions in the form <_>' -ForEach 'create', 'receive' {
+        $full = Start-Simulator '--max-shells', '0', '--limit', $_
+        Connect-DelegatedTenant $full.Uri -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -Match ',PSSessionOpenFailed$'
+        "$($failed[0])" | Should -Match 'maximum number.*Close one that is no longer needed'
+    }
+
+    It 'follows to a domain that is named' {
+        $away = Start-Simulator '--redirect-to', 'https://pod.trusted.invalid/powershell'
+        Connect-DelegatedTenant $away.Uri -AllowRedirection -RedirectionHost trusted.invalid -AllowUnencrypted -NoProxy -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue -WarningVariable warned -WarningAction SilentlyContinue | Should -BeNullOrEmpty
+        "$($warned[0])" | Should -Match 'redirected to the following URI: "https://pod\.trusted\.invalid'
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly 'ComputerNotFound,PSSessionOpenFailed'
+    }
+
+    It 'does not follow a redirection <Where>' -ForEach @(
+        @{ Where = 'in a circle'; To = 'loop'; Id = 'RedirectInformationRequired'; Words = 'circle' }
+        @{ Where = 'without a place'; To = 'nowhere'; Id = '-2144108118'; Words = 'did not say where to' }
+        @{ Where = 'to a foreign domain'; To = 'https://evil.example/powershell'; Id = 'RedirectRequired'; Words = 'neither of its own domain.*RedirectionHost' }
+        @{ Where = 'to what is no URI'; To = 'powershell'; Id = 'RedirectLocationInvalid'; Words = 'not a well formatted URI' }
+    ) {
+        $away = Start-Simulator '--redirect-to', $To
+        Connect-DelegatedTenant $away.Uri -AllowRedirection -AllowUnencrypted -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue -WarningAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed.Count | Should -Be 1
+        $failed[0].FullyQualifiedErrorId | Should -BeExactly "$Id,PSSessionOpenFailed"
+        "$($failed[0])" | Should -Match $Words
+    }
 }

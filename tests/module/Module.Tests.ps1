@@ -1,5 +1,5 @@
 BeforeDiscovery {
-    $commands = 'Connect-DelegatedTenant', 'Get-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant', 'Import-DelegatedTenant'
+    $commands = 'Connect-DelegatedTenant', 'Get-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant', 'Import-DelegatedTenant', 'Test-DelegatedTenant'
 }
 
 BeforeAll {
@@ -13,7 +13,7 @@ BeforeAll {
 Describe 'The module' {
     It 'exports its commands and nothing else' {
         $module = Get-Module DelegatedTenant
-        $module.ExportedFunctions.Keys | Sort-Object | Should -Be 'Connect-DelegatedTenant', 'Disconnect-DelegatedTenant', 'Get-DelegatedTenant', 'Import-DelegatedTenant', 'Invoke-TenantCmdlet'
+        $module.ExportedFunctions.Keys | Sort-Object | Should -Be 'Connect-DelegatedTenant', 'Disconnect-DelegatedTenant', 'Get-DelegatedTenant', 'Import-DelegatedTenant', 'Invoke-TenantCmdlet', 'Test-DelegatedTenant'
         $module.ExportedCmdlets.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
     }
 

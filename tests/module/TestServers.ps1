@@ -91,6 +91,13 @@ function Connect-Endpoint($Server, [hashtable] $With = @{}) {
     Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -OpenTimeout 30000 -ErrorAction Stop @With
 }
 
+# Arms faults: kind[=value][@operation[:n]].
+function Set-SimulatorFault($Server, [string[]] $Fault) {
+    $client = [Net.Http.HttpClient]::new()
+    try { $null = $client.PostAsync([uri]::new([uri] $Server.Uri, '/sim/faults'), [Net.Http.StringContent]::new($Fault -join "`n")).GetAwaiter().GetResult().EnsureSuccessStatusCode() }
+    finally { $client.Dispose() }
+}
+
 # The judge: a genuine PSSession on the same server.
 function New-JudgeSession([string] $Configuration) {
     $modules = "$script:Shared/endpoint/Modules"

@@ -15,7 +15,7 @@ function script:Read-Failure([IntPtr] $Failure) {
             Category = Read-Utf8 ($native::dt_error_category($Failure))
             Record = Read-Document $Failure 'dt_error_record'
         }
-        foreach ($fact in 'native_id', 'native_code', 'native_message', 'remedy', 'host') { $read[$fact] = Read-Utf8 ($native::dt_error_fact($Failure, $fact)) }
+        foreach ($fact in 'native_id', 'native_code', 'native_message', 'remedy', 'host', 'tenant') { $read[$fact] = Read-Utf8 ($native::dt_error_fact($Failure, $fact)) }
         $read
     }
     finally { $native::dt_error_free($Failure) }
@@ -36,7 +36,9 @@ function script:New-OpenError($Read, $Target) {
         if ($Read.Status -eq 100) { $id = 'CreateRemoteRunspaceFailed' }
         $text = $Read.Message
         if ($Read.remedy) { $text += ". $($Read.remedy)" }
-        return [System.Management.Automation.ErrorRecord]::new([ArgumentException]::new($text), $id, $Read.Category, $Target)
+        $record = [System.Management.Automation.ErrorRecord]::new([ArgumentException]::new($text), $id, $Read.Category, $Target)
+        Set-Organization $record $Read.tenant
+        return $record
     }
     $message = if ($Read.native_message) { $Read.native_message } else { $Read.Message }
     $exception = [System.Management.Automation.Remoting.PSRemotingTransportException]::new($message)
@@ -44,6 +46,7 @@ function script:New-OpenError($Read, $Target) {
     if ($Read.native_code) { $exception.ErrorCode = [int] $Read.native_code }
     $record = [System.Management.Automation.ErrorRecord]::new($exception, "$(if ($Read.native_id) { $Read.native_id } else { $Read.Id }),PSSessionOpenFailed", 'OpenError', $Target)
     Set-Identity $exception $record
+    Set-Organization $record $Read.tenant
     $text = if ($Read.host) { "[$($Read.host)] $message" } else { $message }
     if ($Read.remedy) { $text = ($text -replace '(?<=\w)$', '.') + " $($Read.remedy)" }
     $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new($text)
@@ -69,16 +72,18 @@ function script:New-InvocationError($Read, $Session) {
     }
     if ($Read.remedy) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new(($record.Exception.Message -replace '(?<=\w)$', '.') + " $($Read.remedy)") }
     Set-Identity $record.Exception $record
+    Set-Organization $record $Session.Organization
     Set-Preserved $record
     $record
 }
 
 # A remote ErrorRecord (deserialized) as the native client makes it: RemotingErrorRecord around a RemoteException.
-function script:ConvertTo-RemotingError($Remote, $Origin) {
+function script:ConvertTo-RemotingError($Remote, $Origin, [string] $Organization) {
     if (-not $script:ErrorFromRemoting) { $script:ErrorFromRemoting = Get-FromRemoting ([System.Management.Automation.ErrorRecord]) }
     # Without one from the server, the record would take the stack of this module for its own.
     if ($null -eq $Remote.ErrorDetails_ScriptStackTrace) { $Remote.PSObject.Members.Add([psnoteproperty]::new('ErrorDetails_ScriptStackTrace', '')) }
     $record = [System.Management.Automation.Runspaces.RemotingErrorRecord]::new($script:ErrorFromRemoting.Invoke($Remote), $Origin)
+    Set-Organization $record $Organization
     Set-Preserved $record
     $record
 }
@@ -96,6 +101,11 @@ function script:Set-Identity($Exception, $Record) {
         $method = [System.Management.Automation.RuntimeException].GetMethod($pair[0], $inside)
         if ($method) { $null = $method.Invoke($Exception, [object[]] (, $pair[1])) }
     }
+}
+
+# Names the tenant in the error, where it changes nothing of what is shown or exported.
+function script:Set-Organization($Record, [string] $Organization) {
+    if ($Organization) { $Record.Exception.Data['DelegatedOrganization'] = $Organization }
 }
 
 function script:Set-Preserved($Record) {

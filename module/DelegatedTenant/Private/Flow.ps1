@@ -3,7 +3,7 @@
 
 function script:New-Flow($Statement, [bool] $Piped, [bool] $ShowComputerName) {
     @{
-        Statement = $Statement; Piped = $Piped; ShowComputerName = $ShowComputerName
+        Statement = $Statement; Piped = $Piped; ShowComputerName = $ShowComputerName; ShowOrganization = $false
         Limit = 32; Alone = $false; Settings = $null
         # Pipeline input for those whose turn has not come; nothing where nobody waits.
         Kept = [System.Collections.Generic.List[object]]::new(); InputEnded = $false
@@ -39,6 +39,7 @@ function script:Start-Waiting($Flow, $Cmdlet) {
 # Runs the command in a session that is open.
 function script:Start-Target($Flow, $Target, $Cmdlet) {
     $refused = $null
+    Update-Secret $Target.Session
     $run = Start-Invocation $Target.Session $Flow.Statement.Commands $Flow.Statement.Reason $Flow.Piped $Flow.ShowComputerName ([ref] $refused)
     if (-not $run) {
         Stop-Target $Target (New-StateError $Target.Session $refused ($null -ne $Target.Child)) $Cmdlet
@@ -46,6 +47,7 @@ function script:Start-Target($Flow, $Target, $Cmdlet) {
         return
     }
     $run.Target = $Target
+    if ($Flow.ShowOrganization) { $run.Notes += [psnoteproperty]::new('DelegatedOrganization', $Target.Session.Organization) }
     $Target.Run = $run
     $Flow.Started++
     $Flow.Running.Add($run)
@@ -99,6 +101,7 @@ function script:Step-Flow($Flow, $Cmdlet) {
         $status = $native::dt_invocation_wait_any($handles, [UIntPtr] [uint32] $handles.Length, $wait, [ref] $place, [ref] $failure)
         Assert-Native $status $failure
         if ($status -eq 0) { $run = $Flow.Running[[int] $place.ToUInt32()] }
+        else { foreach ($one in $Flow.Running) { Update-Secret $one.Session } }
         $wait = 0
     }
     if ($run) {

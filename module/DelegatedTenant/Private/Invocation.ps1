@@ -34,7 +34,7 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [i
     $invocation = $Run.Pointer
     $session = $Run.Session
     if ($Run.Target.Child) { $Cmdlet.Target = $Run.Target }
-    $computer, $runspace, $show = $Run.Notes
+    $computer, $runspace, $show, $organization = $Run.Notes
     $item = $failure = [IntPtr]::Zero
     $length = [UIntPtr]::Zero
     $utf8 = [Text.Encoding]::UTF8
@@ -73,12 +73,13 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [i
             $properties.Add($computer, $true)
             $properties.Add($runspace, $true)
             if ($text.IndexOf('"PSShowComputerName"') -lt 0 -or $null -eq $properties['PSShowComputerName']) { $properties.Add($show, $true) }
+            if ($organization) { $properties.Add($organization, $true) }
             # Not by WriteObject, which takes the notes off a string; and in an array, so that a list stays one object.
             , $value
             continue
         }
         switch ($kind) {
-            2 { $Cmdlet.WriteError((ConvertTo-RemotingError $value $Run.Origin)) }
+            2 { $Cmdlet.WriteError((ConvertTo-RemotingError $value $Run.Origin $session.Organization)) }
             3 { $Cmdlet.WriteWarning([string] $value.InformationalRecord_Message) }
             4 { $Cmdlet.WriteVerbose([string] $value.InformationalRecord_Message) }
             5 { $Cmdlet.WriteDebug([string] $value.InformationalRecord_Message) }
@@ -88,6 +89,7 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [i
     }
     if ($status -lt 100) {
         if ($status -eq 2) { Complete-Invocation $Run }
+        elseif ($status -eq 1) { Update-Secret $session }
         return
     }
     $read = Read-Failure $failure
@@ -99,7 +101,7 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [i
         return
     }
     $remote = [System.Management.Automation.PSSerializer]::Deserialize($read.Record)
-    $record = ConvertTo-RemotingError $remote $Run.Origin
+    $record = ConvertTo-RemotingError $remote $Run.Origin $session.Organization
     $Run.Failure = $record.Exception
     if ($Run.Sink) { return }
     if ($Alone -and $record.Exception -is [System.Management.Automation.RemoteException] -and $record.Exception.SerializedRemoteException.WasThrownFromThrowStatement) {
@@ -156,7 +158,7 @@ function script:ConvertTo-ProgressRecord($Remote) {
 }
 
 # The sessions that can run a command now; an error for each of the others, and one that ends the command when none is left.
-function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob) {
+function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob, [bool] $Reconnect) {
     $seen = @{}
     $usable = foreach ($session in $Sessions) {
         if (-not (Test-Session $session)) {
@@ -168,6 +170,7 @@ function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob) {
             $Cmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'RemoteRunspaceInfoHasDuplicates', 'InvalidArgument', $session))
         }
         $seen[$session.InstanceId] = $true
+        if ($Reconnect -and (Test-Restorable $session)) { if (Restore-Session $session $Cmdlet) { $session }; continue }
         # A job says for itself which of its sessions are of no use.
         if ($AsJob -or "$($session.State)" -eq 'Opened') { $session } else { $Cmdlet.WriteError((New-StateError $session $null)) }
     }

@@ -10,7 +10,7 @@ function script:Initialize-Lifetime {
     $parent = [Microsoft.Win32.SafeHandles.SafeHandleZeroOrMinusOneIsInvalid]
     $inside = [Reflection.BindingFlags] 'Instance, NonPublic, Public'
     $lifetime = @{}
-    foreach ($noun in 'session', 'invocation') {
+    foreach ($noun in 'session', 'invocation', 'options') {
         $handle = $module.DefineType("DelegatedTenant.Native.$noun", 'Public, Sealed', $parent)
         # (IntPtr handle) : base(ownsHandle: true) { SetHandle(handle); }
         $il = $handle.DefineConstructor('Public', 'Standard', [type[]] (, [IntPtr])).GetILGenerator()

@@ -23,6 +23,9 @@ dt_session_id ptr ptr
 dt_session_computer_name ptr ptr
 dt_session_uri ptr ptr
 dt_session_organization ptr ptr
+dt_session_verified_organization ptr ptr
+dt_session_set_secret int ptr string bytes size ref
+dt_session_wants_secret int ptr
 dt_session_configuration_name ptr ptr
 dt_session_private_data ptr ptr
 dt_session_state int ptr
@@ -32,6 +35,16 @@ dt_session_exchange_key int ptr uint ref
 dt_session_protect int ptr bytes size ref ref
 dt_session_unprotect int ptr string ref ref
 dt_session_invoke int ptr ptr ref ref
+dt_check_start int ptr ref ref
+dt_check_next int ptr uint ref ref
+dt_check_free void ptr
+dt_step_name ptr ptr
+dt_step_result int ptr
+dt_step_detail ptr ptr
+dt_step_remedy ptr ptr
+dt_step_error_id ptr ptr
+dt_step_duration_ms ulong ptr
+dt_step_free void ptr
 dt_text_data ptr ptr refsize
 dt_text_free void ptr
 dt_command_new int ref ref

@@ -81,6 +81,9 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
         }
     }
     if ($Bound['Organization']) { $settings.organization = $Bound['Organization'] }
+    if ($Bound['TokenCallback']) { $settings.renewable = $true }
+    if ($Bound['RedirectionHost']) { $settings.redirect_hosts = $Bound['RedirectionHost'] -join ',' }
+    if ($Bound['VerifyOrganization']) { $settings.verify_organization = $true }
     if ($Bound['Credential']) {
         $settings.user = $Bound['Credential'].UserName
         $settings.password = $Bound['Credential'].Password
@@ -129,11 +132,12 @@ function script:Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $R
     if ($refused) { $Refusal.Value = $refused; return }
     $session = $failure = [IntPtr]::Zero
     $status = $native::dt_session_open($options, [ref] $session, [ref] $failure)
-    $native::dt_options_free($options)
-    if ($status -ge 100) { $Refusal.Value = Read-Failure $failure; return }
+    # Kept, with the secrets in them, by the library alone: to open the session again where it is lost.
+    $kept = $lifetime.options::new($options)
+    if ($status -ge 100) { $kept.Dispose(); $Refusal.Value = Read-Failure $failure; return }
     $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
     $object = New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri $Settings
-    foreach ($pair in ('Account', $Settings.user), ('Waits', $false)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
+    foreach ($pair in ('Account', $Settings.user), ('Waits', $false), ('Options', $kept)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
     $object
 }
 
@@ -166,6 +170,7 @@ function script:Read-Opening($Session, $Cmdlet, [uint32] $Wait, [ref] $Told, [re
 $script:LiveProperties = [ordered]@{
     State = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceState] $this.Native::dt_session_state($this.Handle.DangerousGetHandle())')
     Availability = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceAvailability] $this.Native::dt_session_availability($this.Handle.DangerousGetHandle())')
+    VerifiedOrganization = [scriptblock]::Create('$text = $this.Native::dt_session_verified_organization($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { ' + $(if ($script:Edition.Utf8Pointers) { '[Runtime.InteropServices.Marshal]::PtrToStringUTF8($text)' } else { '$bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes)' }) + ' }')
     IdleTimeout = [scriptblock]::Create('[long] $this.Native::dt_session_idle_timeout_ms($this.Handle.DangerousGetHandle())')
     ApplicationPrivateData = [scriptblock]::Create('$text = $this.Native::dt_session_private_data($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { [System.Management.Automation.PSSerializer]::Deserialize($(' + $(if ($script:Edition.Utf8Pointers) { '[Runtime.InteropServices.Marshal]::PtrToStringUTF8($text)' } else { '$bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes)' }) + ')) }')
 }
@@ -257,6 +262,7 @@ function script:Close-Session($Session, [uint32] $Wait) {
         if ($status -ge 100) { $native::dt_error_free($failure) }
     } while ($status -eq 1 -and $end.ElapsedMilliseconds -lt $Wait)
     $script:Sessions.Remove("$($Session.Id)")
+    $Session.Options.Dispose()
     $status -ne 1
 }
 

@@ -27,8 +27,18 @@ function Connect-DelegatedTenant {
     .PARAMETER Organization
     The customer's domain or tenant id; it becomes DelegatedOrg in the query. Taken from the pipeline by property name, also as
     DefaultDomainName, Domain, TenantId or CustomerId, as the objects of partner modules have it.
+    .PARAMETER VerifyOrganization
+    Opens the session only where the server itself names the organization that was asked for as its own: by Get-OrganizationConfig or
+    among the domains of Get-AcceptedDomain. Where it is in another one, as in the partner's own, or cannot tell, the session is closed
+    and the error is WrongOrganization,PSSessionOpenFailed. The name that the server told is then the session's VerifiedOrganization.
     .PARAMETER Credential
     The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
+    .PARAMETER TokenCallback
+    A script block that gives a new token: a string, a SecureString or a PSCredential with the token as its password. It is called before
+    a command when the token in use ends within five minutes, and when the server refuses it, also while a command runs: the request
+    that was refused did nothing and goes out again with the new token. Where Credential is absent, it is called for the first one too,
+    and gives a PSCredential. The session is handed to it. It runs where this command was called, never in another runspace: jobs and
+    parallel loops go on with the token that there is.
     .PARAMETER Authentication
     How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
     .PARAMETER ConfigurationName
@@ -36,6 +46,8 @@ function Connect-DelegatedTenant {
     .PARAMETER AllowRedirection
     Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of SessionOption says (5). Each
     new address is shown as a warning.
+    .PARAMETER RedirectionHost
+    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes there.
     .PARAMETER SessionOption
     What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one. ProxyAccessType
     IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the environment decides.
@@ -90,6 +102,13 @@ function Connect-DelegatedTenant {
 
     The same while other scripts of this account are at work: it waits until one of them is done.
     .EXAMPLE
+    $session = Connect-DelegatedTenant 'https://mail.hoster.example/powershell?BasicAuthToOAuthConversion=true' -Organization fabrikam.com -VerifyOrganization -TokenCallback {
+        [pscredential]::new('admin@partner.com', (Get-PartnerToken))
+    }
+
+    A session for hours: each time the token ends, the script block is asked for another. It opens only where the server says that it is
+    on fabrikam.com.
+    .EXAMPLE
     Connect-DelegatedTenant http://127.0.0.1:5985/powershell-liveid -Organization contoso.com -Credential $credential -AllowUnencrypted
 
     A session on a simulated tenant on this computer.
@@ -132,8 +151,12 @@ function Connect-DelegatedTenant {
         [Alias('DelegatedOrg', 'DefaultDomainName', 'Domain', 'TenantId', 'CustomerId')]
         [string] $Organization,
 
+        [switch] $VerifyOrganization,
+
         [Parameter(ValueFromPipelineByPropertyName)]
         [pscredential] [System.Management.Automation.Credential()] $Credential,
+
+        [scriptblock] $TokenCallback,
 
         [System.Management.Automation.Runspaces.AuthenticationMechanism] $Authentication,
 
@@ -141,6 +164,8 @@ function Connect-DelegatedTenant {
         [string] $ConfigurationName,
 
         [switch] $AllowRedirection,
+
+        [string[]] $RedirectionHost,
 
         [ValidateNotNull()]
         [System.Management.Automation.Remoting.PSSessionOption] $SessionOption,
@@ -179,6 +204,7 @@ function Connect-DelegatedTenant {
         try {
             $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
             if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
+            if ($TokenCallback) { $PSBoundParameters['Credential'] = Get-OpeningCredential $PSBoundParameters['Credential'] $TokenCallback }
             $settings = Get-SessionSettings $PSBoundParameters $option $Host
             if ($ComputerName) { $ConnectionUri = @(foreach ($one in $ComputerName) { ConvertTo-ConnectionUri $one $Port $UseSSL $ApplicationName $PSCmdlet }) }
             $waiting = [System.Collections.Generic.Queue[uri]]::new([uri[]] $ConnectionUri)
@@ -207,6 +233,7 @@ function Connect-DelegatedTenant {
                     $PSCmdlet.WriteError($record)
                 }
                 else {
+                    if ($TokenCallback) { Set-Renewal $session $TokenCallback $settings.password }
                     Register-Session $session
                     $PSCmdlet.WriteObject($session)
                 }

@@ -30,6 +30,13 @@ function Invoke-TenantCmdlet {
     Pipeline input for the first cmdlet of the block, sent on while it runs.
     .PARAMETER HideComputerName
     Has the views leave out the name of the server; the property stays.
+    .PARAMETER IncludeOrganization
+    Adds a property DelegatedOrganization with the session's organization to each object: to tell customers apart in one list. Without it
+    the objects have what Invoke-Command gives them and nothing else.
+    .PARAMETER Reconnect
+    Where a session was lost before this command (it was unused for too long, its token ended, the server went), opens it again with its
+    own options, into the same object, and warns of it. Nothing that has run is run again, and a session that is lost while this command
+    runs is not opened again by it: its command may have done its work. A session that you closed stays closed.
     .PARAMETER ThrottleLimit
     How many sessions run the command at a time: 32 when absent, and 3 where ConnectionUri opens them, since an account may have three.
     .PARAMETER AsJob
@@ -126,6 +133,13 @@ function Invoke-TenantCmdlet {
         [Alias('HCN')]
         [switch] $HideComputerName,
 
+        [switch] $IncludeOrganization,
+
+        [Parameter(ParameterSetName = 'Session')]
+        [Parameter(ParameterSetName = 'FilePath')]
+        [Parameter(ParameterSetName = 'Command')]
+        [switch] $Reconnect,
+
         [int] $ThrottleLimit,
 
         [switch] $AsJob,
@@ -195,6 +209,7 @@ function Invoke-TenantCmdlet {
         $ready = $false
         try {
             $flow = New-Flow $statement $piped (-not $HideComputerName)
+            $flow.ShowOrganization = [bool] $IncludeOrganization
             if ($ConnectionUri) {
                 # One account may open three sessions.
                 $flow.Limit = 3
@@ -203,7 +218,7 @@ function Invoke-TenantCmdlet {
                 $flow.Settings = Get-SessionSettings $PSBoundParameters $option $Host
                 foreach ($uri in $ConnectionUri) { Add-Target $flow $null $uri }
             }
-            else { foreach ($one in Select-UsableSession $Session $PSCmdlet $AsJob) { Add-Target $flow $one $null } }
+            else { foreach ($one in Select-UsableSession $Session $PSCmdlet $AsJob $Reconnect) { Add-Target $flow $one $null } }
             if ($ThrottleLimit -gt 0) { $flow.Limit = $ThrottleLimit }
             $flow.Alone = -not $AsJob -and @($Session).Count -le 1 -and @($ConnectionUri).Count -le 1
             if ($AsJob) { $job = New-TenantJob $text $JobName $flow.Waiting }

@@ -117,7 +117,7 @@ impl Trouble {
                 let text = match cause.text {
                     Some(text) if offered.is_some() => format!("{text} It offers {}.", offered.unwrap_or_default()),
                     Some(text) => text.to_owned(),
-                    None if cause.matched => body.clone(),
+                    None if cause.matched && !cause.by_status => body.clone(),
                     None => {
                         format!("The WinRM client received an HTTP status code of {} from the remote WS-Management service.", reply.status)
                     }
@@ -141,8 +141,13 @@ impl Trouble {
 /// An error from the reason that a pool or pipeline gives by PSRP, not by a fault.
 pub(super) fn psrp_failure(text: &str, phase: Phase, host: &str, tenant: Option<&str>) -> Error {
     let cause = Cause::of(text, None, None);
-    let kind = if cause.matched { cause.kind } else { ErrorKind::Disconnected };
-    let mut error = Cause { kind, ..cause }.error(phase, host, text).with_fact(fact::HOST, host);
+    let (kind, remedy) = match cause.matched {
+        true => (cause.kind, cause.remedy),
+        false => {
+            (ErrorKind::Disconnected, Some("Connect again; where it stays so, the server's own words above are for its administrator."))
+        }
+    };
+    let mut error = Cause { kind, remedy, ..cause }.error(phase, host, text).with_fact(fact::HOST, host);
     if let Some(tenant) = tenant {
         error = error.with_fact(fact::TENANT, tenant);
     }
@@ -251,6 +256,8 @@ struct Cause {
     remedy: Option<&'static str>,
     /// Some line knew it.
     matched: bool,
+    /// By nothing but the status: what stands in the page says no more.
+    by_status: bool,
 }
 
 /// How a line of the table knows its cause.
@@ -275,7 +282,6 @@ const TABLE: &[Line] = &[
     Line(
         &[
             Text(&["maximum number of connections allowed"]),
-            Text(&["exceeded your budget to create runspace"]),
             Text(&["concurrent shells", "exceeded"]),
             Code(code::USER_SHELLS),
             Code(code::PLUGIN_SHELLS),
@@ -284,6 +290,16 @@ const TABLE: &[Line] = &[
         None,
         None,
         Some(CLOSE_ONE),
+    ),
+    Line(
+        &[Text(&["exceeded your budget to create runspace"])],
+        ErrorKind::Throttled,
+        None,
+        None,
+        Some(
+            "The account opened too many sessions in a short time: wait a minute or as long as the service asks, \
+             and run several commands in one session instead of opening one for each.",
+        ),
     ),
     Line(
         &[Text(&["load quota"]), Text(&["will not be approved for at least"]), Code(code::USER_OPERATIONS), Code(code::USER_LOAD)],
@@ -373,7 +389,10 @@ const TABLE: &[Line] = &[
         ErrorKind::Authentication,
         Some(("AccessDenied", 5)),
         Some("Access is denied."),
-        Some("Check user name and password; where multifactor sign-in is on, or the token has expired, another credential is needed."),
+        Some(
+            "Check user name and password. An account with multifactor sign-in, or one for which Basic was turned off (security defaults, \
+             an authentication policy), is refused in the same way: it needs a token (Bearer) as the password.",
+        ),
     ),
     Line(
         &[Status(403)],
@@ -412,7 +431,27 @@ const TABLE: &[Line] = &[
         Some("The proxy asks for a user name and password."),
         Some("Give the proxy's credential."),
     ),
-    Line(&[Status(429)], ErrorKind::Throttled, Some(("WinRMHttpError", -2144108176)), None, Some(SLOWER)),
+    Line(
+        &[Status(429)],
+        ErrorKind::Throttled,
+        Some(("WinRMHttpError", -2144108176)),
+        Some("The service asks for fewer requests: HTTP status 429."),
+        Some(SLOWER),
+    ),
+    Line(
+        &[Status(301), Status(302), Status(307), Status(308)],
+        ErrorKind::Protocol,
+        Some(("-2144108118", -2144108118)),
+        Some("The server requested a redirection and did not say where to."),
+        Some("The server's administrator has to mend that; another address of it may work."),
+    ),
+    Line(
+        &[Status(500)],
+        ErrorKind::Service,
+        Some(("WinRMHttpError", -2144108176)),
+        None,
+        Some("The service failed, and not by what was asked: try again, and give the request's id to its support where it stays so."),
+    ),
     Line(
         &[Status(502), Status(503), Status(504)],
         ErrorKind::Service,
@@ -452,7 +491,15 @@ pub(super) fn offers_no_basic(reply: &HttpResponse) -> Option<String> {
 impl Line {
     fn cause(&self) -> Cause {
         let Line(_, kind, native, text, remedy) = self;
-        Cause { kind: *kind, native_id: native.map(|n| n.0), native_code: native.map(|n| n.1), text: *text, remedy: *remedy, matched: true }
+        Cause {
+            kind: *kind,
+            native_id: native.map(|n| n.0),
+            native_code: native.map(|n| n.1),
+            text: *text,
+            remedy: *remedy,
+            matched: true,
+            by_status: false,
+        }
     }
 }
 
@@ -463,15 +510,24 @@ impl Cause {
             Code(c) => code == Some(*c),
             Status(s) => status == Some(*s),
         };
-        if let Some(line) = TABLE.iter().find(|line| line.0.iter().any(is)) {
-            return line.cause();
+        let found = TABLE.iter().find_map(|line| Some((line, line.0.iter().find(|s| is(s))?)));
+        if let Some((line, sign)) = found {
+            return Self { by_status: matches!(sign, Status(_)), ..line.cause() };
         }
         let kind = match status {
             Some(200..=499) => ErrorKind::Protocol,
             _ => ErrorKind::Service,
         };
         let native = status.map(|_| ("WinRMHttpError", -2144108176));
-        Self { kind, native_id: native.map(|n| n.0), native_code: native.map(|n| n.1), text: None, remedy: None, matched: false }
+        Self {
+            kind,
+            native_id: native.map(|n| n.0),
+            native_code: native.map(|n| n.1),
+            text: None,
+            remedy: None,
+            matched: false,
+            by_status: false,
+        }
     }
 
     /// These statuses are about the account or the URI while a session opens; later, both were right.
@@ -501,9 +557,9 @@ impl Cause {
     }
 }
 
-/// The delay in "…for at least 1234 milliseconds".
+/// The delay in "…for at least 1234 milliseconds" and in "Please wait for 61 seconds".
 fn milliseconds(text: &str) -> Option<u64> {
-    let rest = text.split("for at least").nth(1)?.trim_start();
+    let rest = text.split("for at least").nth(1).or_else(|| text.split("wait for").nth(1))?.trim_start();
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     let number: u64 = rest[..digits].parse().ok()?;
     match rest[digits..].trim_start() {
@@ -570,6 +626,9 @@ mod tests {
                 .unwrap()
                 .starts_with("Processing data from remote server h failed with the following error message: [AuthZ")
         );
+        let budget = "[FailureCategory=AuthZ-AuthorizationException] Fail to create a runspace because you have exceeded your budget to create runspace. Please wait for 61 seconds.";
+        let e = psrp_failure(budget, Phase::Receive, "h", None);
+        assert_eq!((e.kind(), e.fact(fact::RETRY_AFTER_MS)), (ErrorKind::Throttled, Some("61000")), "opened too often, not too many");
         let e = fault(2150859173, "This user is allowed a maximum number of 3 concurrent shells, which has been exceeded.");
         assert_eq!((e.kind(), e.fact(fact::NATIVE_ID)), (ErrorKind::Quota, Some("-2144108123")));
         assert_eq!(e.fact(fact::TENANT), Some("a.com"));

@@ -107,7 +107,7 @@ impl Road {
             return Ok(Some(location));
         }
         let spoken = matches!(trouble, Trouble::Fault(..));
-        let error = self.error(trouble, Phase::Open);
+        let error = self.about_token(self.error(trouble, Phase::Open));
         if spoken && error.kind() != ErrorKind::Authentication {
             self.status.signed_in.send_replace(true);
         }

@@ -3,11 +3,14 @@
 
 use super::Road;
 use super::soap::Request;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use crate::transport::http::Authorization;
+use crate::transport::{lock, reach};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// New secrets that one request may be refused with.
 pub(super) const TRIES: u32 = 3;
@@ -45,6 +48,26 @@ impl Road {
         Ok(())
     }
 
+    /// What is to be said of a refused token, which is nothing about passwords.
+    pub(super) fn about_token(&self, error: Error) -> Error {
+        let Some(token) = self.options.password.as_ref().and_then(|p| p.reveal().strip_prefix("Bearer ")) else { return error };
+        if error.kind() != ErrorKind::Authentication || error.fact(fact::HTTP_STATUS) != Some("401") {
+            return error;
+        }
+        let converts = reach::parameters(&lock(&self.target).url).any(|p| p.eq_ignore_ascii_case("BasicAuthToOAuthConversion=true"));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let remedy = match expiry(token) {
+            _ if !converts => "A token as the password needs BasicAuthToOAuthConversion=true in the connection URI.".to_owned(),
+            Some(end) if end <= now => format!("The token expired {} min ago: get a new one.", (now - end) / 60),
+            _ => {
+                "The server does not take the token: check that it is for this service (its audience), and that its user is the one of the \
+                  credential."
+                    .to_owned()
+            }
+        };
+        error.with_remedy(remedy)
+    }
+
     /// How long this request may wait for a new secret; None where its refusal is an answer: at the open a wrong password
     /// is the likelier cause, and at the end nobody brings another.
     pub(super) fn may_wait(&self, body: &Request) -> Option<Duration> {
@@ -62,5 +85,26 @@ impl Road {
         let _wanting = Wanting::new(&self.status.wanting);
         let mut secrets = self.secrets.subscribe();
         tokio::time::timeout(limit, secrets.wait_for(|n| *n != refused)).await.is_ok_and(|renewed| renewed.is_ok())
+    }
+}
+
+/// When a JSON Web Token (RFC 7519) expires, in seconds since 1970; None where it is of another form.
+fn expiry(token: &str) -> Option<u64> {
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    claims.get("exp")?.as_f64().filter(|s| *s >= 0.0).map(|s| s as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expiry_of_a_token_is_read_and_nothing_of_what_is_none() {
+        let token = |claims: &str| format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(expiry(&token(r#"{"exp":1700000000,"aud":"x"}"#)), Some(1_700_000_000));
+        for other in ["", "abc", "a.b.c", "a.!!.c", &token("{}"), &token(r#"{"exp":"soon"}"#), &token(r#"{"exp":-1}"#)] {
+            assert_eq!(expiry(other), None, "{other}");
+        }
     }
 }

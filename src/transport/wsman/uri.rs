@@ -97,6 +97,8 @@ pub(super) fn redirected(from: &Url, location: &str, options: &Options) -> Resul
                 ),
             )
             .with_fact(fact::REDIRECT_LOCATION, &text)
+            .with_fact(fact::REMEDY, "The server's administrator has to mend that; another address of it may work.")
+            .with_fact(fact::HOST, host)
     };
     let target = Url::parse(text.trim_end_matches('/')).map_err(|_| bad())?;
     if !matches!(target.scheme(), "http" | "https")
@@ -107,12 +109,21 @@ pub(super) fn redirected(from: &Url, location: &str, options: &Options) -> Resul
         return Err(bad());
     }
     if !may_follow(from, &target, options) {
-        return Err(Error::new(ErrorKind::Redirected, CONTEXT, "the server redirects to where the credential must not be sent")
+        let (detail, remedy) = if target.scheme() == "http" {
+            (
+                format!("{host} redirects to {text}, where the password would be readable for anybody on the way"),
+                "A redirection to http is never followed: connect to that server's https address, if it has one.",
+            )
+        } else {
+            (
+                format!("{host} redirects to {text}, which is neither of its own domain nor Microsoft's, and must not have the credential"),
+                "If you trust that server, name its domain (RedirectionHost).",
+            )
+        };
+        return Err(Error::new(ErrorKind::Redirected, CONTEXT, detail)
             .with_fact(fact::REDIRECT_LOCATION, &text)
-            .with_fact(
-                fact::REMEDY,
-                "If you trust that server, name its domain among the allowed redirection hosts; a redirection to http is never followed.",
-            ));
+            .with_fact(fact::REMEDY, remedy)
+            .with_fact(fact::HOST, host));
     }
     let target = match delegated_organization(from) {
         Some(organization) if delegated_organization(&target).is_none() => append(&target, '&', &delegated(&organization))?,
@@ -218,6 +229,7 @@ mod tests {
             ("https://mail.contoso.co.uk/p", "https://b.contoso.co.uk/p"),
             ("https://mail.contoso.com/p", "https://eur.ps.outlook.com/p"),
             ("https://mail.contoso.com/p", "https://x.trusted.example/p"),
+            ("https://10.0.0.1/p", "https://x.trusted.example/p"),
             ("https://10.0.0.1/p", "https://10.0.0.1:8443/p"),
             ("http://127.0.0.1:80/p", "http://127.0.0.1:81/p"),
             ("http://mail.contoso.com/p", "https://mail.contoso.com/p"),

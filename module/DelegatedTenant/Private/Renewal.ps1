@@ -1,0 +1,122 @@
+# Sessions that outlive a token, by a script block of the caller's that brings a new one; and sessions that were lost between two
+# commands, which are opened again.
+
+# How long before its end a token is renewed.
+$script:RenewalMargin = [timespan]::FromMinutes(5)
+
+# The credential to open with: the one given, unless its token has ended or there is none; then the one that the script block gives.
+function script:Get-OpeningCredential([pscredential] $Credential, [scriptblock] $Callback) {
+    if ($Credential) {
+        $bytes = Get-SecretBytes $Credential.Password
+        try { $end = Get-TokenEnd $bytes } finally { [Array]::Clear($bytes, 0, $bytes.Length) }
+        if (-not $end -or $end -gt [datetime]::UtcNow + $script:RenewalMargin) { return $Credential }
+    }
+    $given = Get-CallbackResult $Callback $null
+    if ($given -is [pscredential]) { return $given }
+    if (-not $Credential) { throw (New-CallbackError 'The script block of TokenCallback gave no PSCredential, which names the account where Credential does not.') }
+    if ($given -is [string]) {
+        $secret = [securestring]::new()
+        foreach ($character in $given.ToCharArray()) { $secret.AppendChar($character) }
+        $given = $secret
+    }
+    [pscredential]::new($Credential.UserName, $given)
+}
+
+# What is kept to renew with. The secret itself is the library's alone.
+function script:Set-Renewal($Session, [scriptblock] $Callback, [securestring] $Secret) {
+    $bytes = Get-SecretBytes $Secret
+    try { $end = Get-TokenEnd $bytes } finally { [Array]::Clear($bytes, 0, $bytes.Length) }
+    $renewal = @{ Callback = $Callback; End = $end; Runspace = [runspace]::DefaultRunspace.InstanceId; Busy = $false }
+    $Session.PSObject.Members.Add([psnoteproperty]::new('Renewal', $renewal), $true)
+}
+
+# Gives the session a new secret where the old one has ended or is about to, or where a request waits for one since it was refused.
+# Only where the session was opened: a script block belongs to its runspace, and never runs on another's thread.
+function script:Update-Secret($Session) {
+    $renewal = $Session.Renewal
+    if (-not $renewal -or $renewal.Busy -or $renewal.Runspace -ne [runspace]::DefaultRunspace.InstanceId) { return }
+    $native = $script:Native
+    $handle = $Session.Handle.DangerousGetHandle()
+    $soon = $renewal.End -and $renewal.End -le [datetime]::UtcNow + $script:RenewalMargin
+    if (-not $soon -and -not $native::dt_session_wants_secret($handle)) { return }
+    $renewal.Busy = $true
+    try { $given = Get-CallbackResult $renewal.Callback $Session } finally { $renewal.Busy = $false }
+    if ($given -is [pscredential]) { $given = $given.Password }
+    $bytes = if ($given -is [securestring]) { Get-SecretBytes $given } else { [Text.Encoding]::UTF8.GetBytes([string] $given) }
+    $key = 'access_token'
+    if ("$($Session.Transport)" -eq 'WSMan') {
+        $key = 'password'
+        # A bare token is meant as one.
+        if ($Session.ConnectionUri -match '[?&;]BasicAuthToOAuthConversion=true' -and -not [Text.Encoding]::UTF8.GetString($bytes, 0, [Math]::Min(7, $bytes.Length)).Equals('Bearer ')) {
+            $bare = $bytes
+            $bytes = [byte[]] ([Text.Encoding]::UTF8.GetBytes('Bearer ') + $bare)
+            [Array]::Clear($bare, 0, $bare.Length)
+        }
+    }
+    try {
+        $renewal.End = Get-TokenEnd $bytes
+        $failure = [IntPtr]::Zero
+        $length = [UIntPtr] [uint32] $bytes.Length
+        Assert-Native ($native::dt_session_set_secret($handle, $key, $bytes, $length, [ref] $failure)) $failure
+        # For the time when the session is opened again.
+        if (-not $Session.Options.IsClosed) { Assert-Native ($native::dt_options_set_secret($Session.Options.DangerousGetHandle(), $key, $bytes, $length, [ref] $failure)) $failure }
+    }
+    finally { [Array]::Clear($bytes, 0, $bytes.Length) }
+}
+
+function script:Get-CallbackResult([scriptblock] $Callback, $Session) {
+    $given = @(& $Callback $Session)
+    $last = if ($given.Count) { $given[$given.Count - 1] }
+    if ($last -is [psobject]) { $last = $last.PSObject.BaseObject }
+    if ($last -is [pscredential] -or ($last -is [securestring] -and $last.Length) -or ($last -is [string] -and $last)) { return $last }
+    throw (New-CallbackError 'The script block of TokenCallback gave neither a string nor a SecureString nor a PSCredential.')
+}
+
+function script:New-CallbackError([string] $Message) {
+    [System.Management.Automation.ErrorRecord]::new([InvalidOperationException]::new($Message), 'TokenCallbackFailed', 'AuthenticationError', $null)
+}
+
+# When a JSON Web Token ends (its claim exp), in UTC; nothing where it is of another form.
+function script:Get-TokenEnd([byte[]] $Secret) {
+    $first = [Array]::IndexOf($Secret, [byte] 46)
+    $second = if ($first -ge 0) { [Array]::IndexOf($Secret, [byte] 46, $first + 1) } else { -1 }
+    if ($second -lt 0) { return }
+    $text = [Text.Encoding]::UTF8.GetString($Secret, $first + 1, $second - $first - 1).Replace('-', '+').Replace('_', '/').TrimEnd('=')
+    if ($text -notmatch '^[A-Za-z0-9+/]+$' -or $text.Length % 4 -eq 1) { return }
+    $claims = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($text.PadRight(4 * [Math]::Ceiling($text.Length / 4), '=')))
+    if ($claims -match '"exp"\s*:\s*(\d{1,11})\b') { [DateTimeOffset]::FromUnixTimeSeconds([long] $Matches[1]).UtcDateTime }
+}
+
+# Whether a session that is lost can be opened again: not where it was closed by whoever had it.
+function script:Test-Restorable($Session) { "$($Session.State)" -ne 'Opened' -and $Session.Options -and -not $Session.Options.IsClosed }
+
+# Opens a lost session again with its own options, into the same object; whether it is open. Nothing is sent again: what ran when the
+# session was lost may have done its work.
+function script:Restore-Session($Session, $Cmdlet) {
+    $native = $script:Native
+    $session_ = $failure = [IntPtr]::Zero
+    Update-Secret $Session
+    $old = $Session.Handle
+    $why = if ($native::dt_session_wait($old.DangerousGetHandle(), 0, [ref] $failure) -ge 100) { (Read-Failure $failure).Message }
+    $status = $native::dt_session_open($Session.Options.DangerousGetHandle(), [ref] $session_, [ref] $failure)
+    if ($status -ge 100) { $Cmdlet.WriteError((New-OpenError (Read-Failure $failure) $Session)); return $false }
+    $Session.Handle = (Initialize-Lifetime).session::new($session_)
+    $Session.InstanceId = [guid] (Read-Utf8 ($native::dt_session_id($session_)))
+    $old.Dispose()
+    $told = 0
+    $failed = $null
+    $ready = $false
+    try {
+        while (-not (Read-Opening $Session $Cmdlet 100 ([ref] $told) ([ref] $failed))) { }
+        if ($failed) { $Cmdlet.WriteError((New-OpenError $failed $Session)) }
+        else {
+            $ready = $true
+            $script:Sessions["$($Session.Id)"] = $Session
+            $place = if ($Session.Organization) { " on $($Session.Organization)" }
+            $Cmdlet.WriteWarning("The session $($Session.Name)$place was lost and has been opened again$(if ($why) { ": $why" }). What ran in it then is not run again.")
+        }
+    }
+    # Given up half way (Ctrl+C): the library gives back what may have come to be.
+    finally { if (-not $ready -and -not $failed -and $native::dt_session_disconnect($session_, 0, [ref] $failure) -ge 100) { $native::dt_error_free($failure) } }
+    $ready
+}
