@@ -135,7 +135,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens a session and waits for it, at most for the open timeout. Where that fails, or is cancelled, a shell that
+    /// Opens a session and waits for it, at most for the open timeout and what it may wait for its turn. Where that fails, or is cancelled, a shell that
     /// may have come to be is deleted in the background.
     pub fn connect(options: &Options, cancel: Option<&Cancel>) -> Result<Self> {
         let session = Self::open(options)?;

@@ -241,7 +241,7 @@ impl Own {
         let first = !std::mem::replace(&mut self.told, true);
         first.then(|| {
             format!(
-                "The list of open sessions cannot be kept ({why}). If this process is killed, its sessions stay open on the server until their idle time-out, and other processes do not know of them."
+                "The list of open sessions cannot be kept ({why}). If this process is killed, its sessions stay open on the server until their idle time-out, and other processes do not know of them. DT_LEDGER names another folder for it, or none where that is meant."
             )
         })
     }
