@@ -82,15 +82,20 @@ struct Other {
 
 impl Other {
     fn start(uri: &str, folder: &Folder, sessions: usize) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
+        let mut other = Self::begin(uri, folder, sessions);
+        let lines = BufReader::new(other.child.stdout.take().unwrap()).lines();
+        assert!(lines.map_while(Result::ok).any(|l| l.contains("they are open")), "it opened none");
+        other
+    }
+
+    fn begin(uri: &str, folder: &Folder, sessions: usize) -> Self {
+        let child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "ledger::other", "--ignored", "--nocapture"])
             .env("DT_TEST_OTHER", format!("{uri} {sessions} {}", folder.name()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.map_while(Result::ok).any(|l| l.contains("they are open")), "it opened none");
         Self { child }
     }
 
@@ -145,6 +150,19 @@ fn what_a_killed_process_left_is_closed_by_the_next_connect() {
     assert_eq!((tenant.stats().open, tenant.stats().closed), (1, 4));
     let told = holders(&folder);
     assert!(told.len() == 1 && told[0].here && told[0].entry.uri == session.uri() && session.uris().len() == 2, "{told:?}");
+    session.disconnect(LONG).unwrap();
+    assert_eq!(folder.files(), [""; 0]);
+}
+
+#[test]
+fn what_a_process_left_that_was_killed_as_it_opened_is_closed_too() {
+    // The shell is there, but its process never learns it.
+    let (tenant, folder) = (tenant(|b| b.fault("length@create".parse().unwrap())), Folder::new());
+    let other = Other::begin(&tenant.uri(), &folder, 1);
+    until("the shell is there", || tenant.stats().open == 1);
+    other.kill();
+    let session = connect(&tenant, &folder, &[]).unwrap();
+    assert_eq!((tenant.stats().open, tenant.stats().closed), (1, 1));
     session.disconnect(LONG).unwrap();
     assert_eq!(folder.files(), [""; 0]);
 }
