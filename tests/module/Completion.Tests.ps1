@@ -37,6 +37,7 @@ Describe 'Tab completion' {
 
     It 'completes the names and numbers of sessions' {
         Get-Completion 'Disconnect-DelegatedTenant -Name fab' | Should -Be 'fabrikam'
+        Get-Completion 'Get-DelegatedTenant -Name fab' | Should -Be 'fabrikam'
         Get-Completion 'Disconnect-DelegatedTenant -Id ' | Should -Be "$($CompletionSession.Id)"
     }
 
@@ -55,6 +56,13 @@ Describe 'Tab completion' {
         $null = Get-Completion 'Invoke-TenantCmdlet ''text'' -CommandName Get-'
         $global:Error.Count | Should -Be $count
         $CompletionSession.Availability -eq 'Available' | Should -BeTrue
+    }
+
+    It 'does without Get-Command' {
+        $blind = Start-Simulator '--hide', 'Select-Object'
+        $global:CompletionBlind = Connect-Endpoint $blind @{ Organization = 'fabrikam.com' }
+        Get-Completion 'Invoke-TenantCmdlet $CompletionBlind -CommandName Get-MailboxSt' | Should -Be 'Get-MailboxStatistics'
+        Remove-Variable CompletionBlind -Scope Global
     }
 
     It 'waits a limited time for a server that does not answer' {

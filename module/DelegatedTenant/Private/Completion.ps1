@@ -35,28 +35,32 @@ function script:Get-SessionToComplete($Bound) {
     if (-not $Bound.ContainsKey('Session') -and $script:Sessions.Count -eq 1) { @($script:Sessions.Values)[0] }
 }
 
-# The answers of a server to a question, as far as they come within the time; nothing where it cannot be asked now.
+# The answers of a server to a question, as far as they come within the time; whether all of them came, and whether it was refused.
 function script:Read-Answer($Session, $Commands, [scriptblock] $Read) {
-    if ("$($Session.State)" -ne 'Opened' -or "$($Session.Availability)" -ne 'Available') { return }
+    $answer = @{ Whole = $false; Refused = $false; Items = [System.Collections.Generic.List[object]]::new() }
+    if ("$($Session.State)" -ne 'Opened' -or "$($Session.Availability)" -ne 'Available') { return $answer }
     $native = $script:Native
     $refusal = $null
     $run = Start-Invocation $Session $Commands $null $false $false ([ref] $refusal)
-    if (-not $run) { return }
+    if (-not $run) { return $answer }
     $item = $failure = [IntPtr]::Zero
     $clock = [Diagnostics.Stopwatch]::StartNew()
     try {
         do {
             $status = $native::dt_invocation_next($run.Pointer, 50, [ref] $item, [ref] $failure)
             if ($status -eq 0) {
-                try { if ($native::dt_item_kind($item) -eq 1) { & $Read $item } } finally { $native::dt_item_free($item) }
+                try { if ($native::dt_item_kind($item) -eq 1) { foreach ($one in & $Read $item) { if ($one) { $answer.Items.Add($one) } } } } finally { $native::dt_item_free($item) }
             }
-            elseif ($status -ge 100) { $native::dt_error_free($failure) }
+            elseif ($status -ge 100) {
+                $answer.Refused = $true
+                $native::dt_error_free($failure)
+            }
         } while ($status -ne 2 -and $clock.ElapsedMilliseconds -lt $script:CompletionLimit)
+        $answer.Whole = $status -eq 2
     }
     # What still runs is stopped in the background; the next command of the session waits for that.
     finally { Complete-Invocation $run }
-    # A list that was cut short is not to be remembered.
-    if ($status -ne 2) { , $null }
+    $answer
 }
 
 function script:Get-Told($Session) {
@@ -75,11 +79,12 @@ function script:Complete-CommandName($Session, [string] $Word) {
     # The answer to a shorter word holds that to a longer one.
     for ($length = $Word.Length; $length -ge 0 -and $null -eq $names; $length--) { $names = $told.Names[$Word.Substring(0, $length)] }
     if ($null -eq $names) {
-        # Names alone: all that metadata tells would be megabytes.
+        # Names alone: all that metadata tells would be megabytes. A road without these cmdlets tells no less than that.
         $question = @{ Text = 'Get-Command'; Arguments = @(@{ Name = 'Name'; Value = $pattern }) }, @{ Text = 'Select-Object'; Arguments = @(@{ Name = 'Property'; Value = 'Name' }) }
-        $answer = @(Read-Answer $Session $question { (Read-ItemValue $args[0]).Name })
-        $names = @(foreach ($name in $answer) { if ($name) { [string] $name } })
-        if ($answer -notcontains $null -and $names) { $told.Names[$Word] = $names }
+        $answer = Read-Answer $Session $question { [string] (Read-ItemValue $args[0]).Name }
+        if ($answer.Refused) { $answer = Read-Answer $Session @(@{ Describe = $pattern }) { "$(Read-Utf8 ($script:Native::dt_item_command($args[0])))".Split("`t")[0] } }
+        $names = $answer.Items
+        if ($answer.Whole -and $names.Count) { $told.Names[$Word] = $names }
     }
     # Nothing that would have to be quoted: what stands on the command line is to be a name.
     foreach ($name in $names) { if ($name -match '\A[-.\w]+\z') { New-Completion $name $Word } }
@@ -89,9 +94,9 @@ function script:Complete-CommandName($Session, [string] $Word) {
 function script:Get-RemoteParameter($Session, [string] $Command) {
     $told = Get-Told $Session
     if (-not $told.Parameters.ContainsKey($Command)) {
-        $text = @(Read-Answer $Session @{ Describe = [System.Management.Automation.WildcardPattern]::Escape($Command) } { Read-Utf8 ($script:Native::dt_item_command($args[0])) })
-        if (-not $text) { return }
-        $told.Parameters[$Command] = $text[0].TrimEnd("`n").Split("`n")
+        $answer = Read-Answer $Session @(@{ Describe = [System.Management.Automation.WildcardPattern]::Escape($Command) }) { Read-Utf8 ($script:Native::dt_item_command($args[0])) }
+        if (-not $answer.Items.Count) { return }
+        $told.Parameters[$Command] = $answer.Items[0].TrimEnd([char] 10).Split("`n")
     }
     $lines = $told.Parameters[$Command]
     for ($at = 1; $at -lt $lines.Count; $at++) {

@@ -248,8 +248,9 @@ function script:Read-FormatData($Session, [string[]] $TypeNames, [bool] $Asked, 
     if ($failed) {
         $record = New-RemoteCommandError 'Get-FormatData' $failed
         if ($Asked) { $Cmdlet.ThrowTerminatingError($record) }
-        # Views are ornament: the commands are worth having without them.
-        $Cmdlet.WriteWarning("The views of the server could not be imported: $($failed.Message)")
+        # Views are ornament: the commands are worth having without them. That a server has none to give is not the caller's concern.
+        $text = "The views of the server could not be imported: $($failed.Message)"
+        if ($record.FullyQualifiedErrorId -eq 'ErrorRequiredRemoteCommandNotFound') { $Cmdlet.WriteVerbose($text) } else { $Cmdlet.WriteWarning($text) }
     }
     elseif ($Asked -and -not $state.Count) { $Cmdlet.ThrowTerminatingError((New-ImportError 'ErrorNoResultsFromRemoteEnd' 'InvalidResult' 'Running the Get-FormatData command in a remote session returned no results.')) }
     if ($state.Malformed) { $Cmdlet.WriteWarning('Data returned by the remote Get-FormatData command is not in the expected format.') }
