@@ -24,6 +24,7 @@ tenant-sim [OPTION]…
   --token-lifetime SECONDS for how long a token is good (3600)
   --device N[:SECONDS]     a device sign-in is pending N times, asked every so often (2:1)
   --max-concurrent N       REST calls at a time for each organization
+  --without-relation DOMAIN  an organization whose tokens a partner does not get; repeatable
   --port-446               links to further pages name port 446
   --max-shells N           sessions at a time for each account (3)
   --limit create|receive   refuse one too many at Create, as in 2011, or at the first Receive, as later (receive)
@@ -101,6 +102,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Settings>,
                 builder.device(number(polls.to_owned())? as u32, number(seconds.to_owned())?)
             }
             "--max-concurrent" => builder.max_concurrent(number(value()?)? as usize),
+            "--without-relation" => builder.without_relation(&value()?),
             "--port-446" => builder.port_446(true),
             "--max-shells" => builder.max_shells(number(value()?)? as usize),
             "--limit" => match value()?.as_str() {

@@ -92,6 +92,7 @@ pub struct Builder {
     pub(super) device_interval: u64,
     pub(super) max_concurrent: Option<usize>,
     pub(super) port_446: bool,
+    pub(super) without_relation: Vec<String>,
     pub(super) cmdlets: usize,
     pub(super) hostile: bool,
     faults: Vec<Fault>,
@@ -190,6 +191,11 @@ impl Builder {
     /// REST calls at a time for each organization: any number at first.
     pub fn max_concurrent(self, max_concurrent: usize) -> Self {
         Self { max_concurrent: Some(max_concurrent), ..self }
+    }
+    /// An organization that has no delegated relation with its visitors' tenants: the token endpoint turns them away.
+    pub fn without_relation(mut self, organization: &str) -> Self {
+        self.without_relation.push(organization.to_owned());
+        self
     }
     /// Links to further pages name port 446, as some front ends do.
     pub fn port_446(self, port_446: bool) -> Self {
@@ -313,6 +319,7 @@ impl Tenant {
             device_interval: 1,
             max_concurrent: None,
             port_446: false,
+            without_relation: Vec::new(),
             cmdlets: usize::MAX,
             hostile: false,
             faults: Vec::new(),

@@ -71,7 +71,7 @@ fn refused(outcome: Result<Secret<String>>, kind: ErrorKind, words: &str) -> Err
 
 #[tokio::test]
 async fn one_refresh_token_opens_every_customer() {
-    let tenant = tenant();
+    let tenant = Tenant::builder().without_relation("tailspintoys.com").start().unwrap();
     for organization in ["fabrikam.com", "contoso.onmicrosoft.com"] {
         let source = source(&tenant, &partner(organization));
         assert_eq!((source.user(), source.tenant_id()), (None, None));
@@ -89,6 +89,9 @@ async fn one_refresh_token_opens_every_customer() {
     let own = source(&tenant, &[("!refresh_token", "partner-refresh-token")]);
     own.token(None).await.unwrap();
     assert_eq!(own.tenant_id(), tenant.tenant_id("partner.com").map(|t| t.to_string()));
+    let stranger = source(&tenant, &partner("tailspintoys.com"));
+    let error = refused(stranger.token(None).await, ErrorKind::AccessDenied, "no delegated relation covers it (AADSTS50020)");
+    assert!(error.fact(fact::REMEDY).unwrap().contains("GDAP"));
     let nobody = source(&tenant, &partner("nobody.example"));
     let error = refused(nobody.token(None).await, ErrorKind::TenantNotFound, "AADSTS90002");
     assert_eq!((error.fact(fact::TENANT), error.fact(fact::HTTP_STATUS)), (Some("nobody.example"), Some("400")));

@@ -120,6 +120,11 @@ pub fn token(service: &Service, tenant: &str, form: &Form, asked: &Asked) -> Res
         (Some(account), None) => home(service, account).ok_or_else(|| Trouble::code(50_034))?,
         (None, None) => return Err(Trouble::code(900_023).about("An application needs the tenant's name or id.")),
     };
+    let visits = account.as_deref().is_some_and(|a| home(service, a) != Some(tenant));
+    let mut closed = service.options.without_relation.iter().filter_map(|o| service.organization(o));
+    if visits && closed.any(|o| o.guid(0) == tenant) {
+        return Err(Trouble::code(50_020));
+    }
     let caller = Caller { account: account.clone(), app: app.to_owned(), tenant: Some(tenant) };
     let access_token = service.entra.issue(service, caller, &audience);
     let lifetime = service.options.token_lifetime.as_secs();

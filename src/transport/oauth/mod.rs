@@ -230,3 +230,32 @@ fn outside(why: &str) -> Error {
     Error::new(ErrorKind::Authentication, CONTEXT, format!("the access token that was given {why}"))
         .with_fact(fact::REMEDY, "Get a new access token, and connect with it or hand it to the session.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_that_is_good_yet_is_given_where_its_renewal_fails() {
+        let mut options = Options::new();
+        for (key, value) in [("authority", "http://127.0.0.1:1"), ("allow_unencrypted", "true"), ("proxy", "none"), ("user", "a@b.c")] {
+            options.set(key, value).unwrap();
+        }
+        options.set_secret("password", Secret::new("hush".into())).unwrap();
+        let source = TokenSource::new(&options).unwrap();
+        let aged = |left: Option<u64>| {
+            let mut token = Token::new(Secret::new("old".into()), Some(Duration::from_secs(3600)), None);
+            token.renew = Some(Instant::now());
+            token.until = Some(left.map_or_else(Instant::now, |s| Instant::now() + Duration::from_secs(s)));
+            Arc::new(token)
+        };
+        source.slot.renewed(aged(Some(60)), None);
+        assert!(source.slot.fresh().is_none(), "it is to be renewed");
+        assert_eq!(source.token(None).await.unwrap().reveal(), "old");
+        assert_eq!(source.token(Some("{}")).await.unwrap_err().kind(), ErrorKind::Connect, "it lacks the claims");
+        source.slot.renewed(aged(None), None);
+        let error = source.token(None).await.unwrap_err();
+        assert_eq!((error.kind(), error.context()), (ErrorKind::Connect, CONTEXT));
+        assert!(!format!("{error:?}{source:?}").contains("hush"));
+    }
+}
