@@ -76,6 +76,16 @@ fn get() {
 }
 
 #[test]
+fn shapes() {
+    pester("Shapes.Tests.ps1");
+}
+
+#[test]
+fn examples() {
+    pester("Examples.Tests.ps1");
+}
+
+#[test]
 fn parity() {
     pester("Parity.Tests.ps1");
 }

@@ -201,6 +201,91 @@ Describe 'Invoke-TenantCmdlet' {
     }
 }
 
+Describe 'Several sessions, and jobs' {
+    BeforeAll { $other = Connect-Endpoint $endpoint }
+    AfterAll { Disconnect-DelegatedTenant $other }
+
+    It 'hands on results as they come, whichever session they come from' {
+        $from = Invoke-TenantCmdlet $session, $other { Get-Slowly -Count 3 -Milliseconds 300 } | ForEach-Object { $_.RunspaceId }
+        $from.Count | Should -Be 6
+        # Both have spoken before either is done.
+        @($from[0..2] | Select-Object -Unique).Count | Should -Be 2
+    }
+
+    It 'runs in as many sessions at a time as it may, and gives input to those that come later too' {
+        $from = Invoke-TenantCmdlet $session, $other { Get-Slowly -Count 3 -Milliseconds 100 } -ThrottleLimit 1 | ForEach-Object { $_.RunspaceId }
+        $from[0..2] | Select-Object -Unique | Should -Be $session.InstanceId
+        $from[3..5] | Select-Object -Unique | Should -Be $other.InstanceId
+        ('user00001', 'user00002' | Invoke-TenantCmdlet $session, $other { Get-MailboxStatistics } -ThrottleLimit 1).ItemCount | Should -Be 10, 20, 10, 20
+    }
+
+    It 'opens and closes sessions for several URIs, within the limit' {
+        $before = (Get-EndpointStat $endpoint).open
+        $names = Invoke-TenantCmdlet $endpoint.Uri, $endpoint.Uri, $endpoint.Uri { Get-AcceptedDomain } -Credential (New-TestCredential) -AllowUnencrypted -ThrottleLimit 1
+        @($names).Count | Should -Be 3
+        (Get-EndpointStat $endpoint).open | Should -Be $before
+    }
+
+    It 'returns a job at once, also where its session must be opened first or is of no use' {
+        $before = (Get-EndpointStat $endpoint).open
+        $job = Invoke-TenantCmdlet -ConnectionUri $endpoint.Uri -Credential (New-TestCredential) -AllowUnencrypted -Organization one.com { Get-AcceptedDomain } -AsJob
+        (Receive-Job $job -Wait -AutoRemoveJob).Name | Should -Be 'one.com'
+        (Get-EndpointStat $endpoint).open | Should -Be $before
+        $job = Invoke-TenantCmdlet -ConnectionUri 'http://127.0.0.1:1/x' -Credential (New-TestCredential) -AllowUnencrypted { Get-AcceptedDomain } -AsJob
+        $failed = $job | Wait-Job | Receive-Job 2>&1
+        $job.State | Should -Be 'Failed'
+        $failed.FullyQualifiedErrorId | Should -Be 'CannotConnect,PSSessionOpenFailed'
+        Remove-Job $job
+        $closed = Connect-Endpoint $endpoint
+        Disconnect-DelegatedTenant $closed
+        $job = Invoke-TenantCmdlet $closed { Get-AcceptedDomain } -AsJob
+        ($job | Wait-Job | Receive-Job 2>&1).FullyQualifiedErrorId | Should -Match '^InvalidSessionState,'
+        $job.State | Should -Be 'Failed'
+        Remove-Job $job
+    }
+
+    It 'refuses the question of a job, and does not hang' {
+        $job = Invoke-TenantCmdlet $session { Remove-Mailbox user00001 } -AsJob
+        $null = Wait-Job $job -Timeout 60
+        "$(Receive-Job $job 2>&1)" | Should -Match 'nobody can answer.*-AsJob'
+        Remove-Job $job
+        (Invoke-TenantCmdlet $session { Get-Mailbox user00001 }).Name | Should -Be 'user00001'
+    }
+
+    It 'stops those of a job that run and those that wait' {
+        $job = Invoke-TenantCmdlet $session, $other { Get-Slowly -Count 600 -Milliseconds 100 } -AsJob -ThrottleLimit 1
+        "$($job.ChildJobs.State)" | Should -Be 'Running NotStarted'
+        Stop-Job $job
+        "$($job.State) $($job.ChildJobs.State)" | Should -Be 'Stopped Stopped Stopped'
+        Remove-Job $job
+        $job = Invoke-TenantCmdlet $session { Get-Slowly -Count 600 -Milliseconds 100 } -AsJob
+        Remove-Job $job -Force
+        $session.Availability -eq 'Available' | Should -BeTrue
+        @(Get-Job).Count | Should -Be 0
+    }
+
+    It 'looks like a PSSession, down to its connection' {
+        $session.Runspace.ConnectionInfo.ConnectionUri.Host | Should -Be '127.0.0.1'
+        $session.Runspace.ConnectionInfo.Credential.UserName | Should -Be 'admin@partner.com'
+        $session.Runspace.ConnectionInfo.Credential.GetNetworkCredential().Password | Should -BeNullOrEmpty
+        "$($session.Runspace.RunspaceStateInfo) $($session.ComputerType) $($session.Transport) $($session.OutputBufferingMode)" | Should -Be 'Opened RemoteMachine WSMan None'
+        $session.ApplicationPrivateData.PSVersionTable.PSVersion | Should -Not -BeNullOrEmpty
+        $name = $session.Name
+        $session.Name = 'renamed'
+        "$session" | Should -Be '[PSSession]renamed'
+        $session.Name = $name
+        $shown = $session | Format-Table | Out-String -Width 120
+        ($shown.Trim() -split '\r?\n')[0] -split '\s+' | Should -Be 'Id', 'Name', 'Organization', 'Transport', 'ComputerName', 'ComputerType', 'State', 'ConfigurationName', 'Availability'
+    }
+
+    It 'has each parameter of opening beside its URI' {
+        $own = (Get-Command Invoke-TenantCmdlet).Parameters
+        foreach ($name in 'Organization', 'Credential', 'Authentication', 'ConfigurationName', 'AllowRedirection', 'SessionOption', 'AllowUnencrypted', 'OpenTimeout', 'OperationTimeout', 'CancelTimeout', 'IdleTimeout', 'Proxy', 'ProxyCredential', 'NoProxy') {
+            "$name $($own.ContainsKey($name) -and $own[$name].ParameterSets.ContainsKey('Uri'))" | Should -Be "$name True"
+        }
+    }
+}
+
 Describe 'The host of the caller' {
     It 'shows every stream, in order and once' {
         $log = Invoke-Recorded 'Invoke-TenantCmdlet $s { Write-AllStreams -Verbose }' $session

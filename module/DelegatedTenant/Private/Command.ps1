@@ -86,7 +86,15 @@ function script:Get-Reason($Exception, [scriptblock] $Block) {
     if (@($filters).Count) { $reason += ' Move it behind the call: Invoke-TenantCmdlet $session { ... } | Where-Object { ... }' }
     elseif ($record.FullyQualifiedErrorId -like '*CantConvertWithScriptBlocks*') { $reason += ' A filter can be given as a string: -Filter "RecipientType -eq ''UserMailbox''".' }
     elseif ($record.FullyQualifiedErrorId -like '*CantConvertWithUndeclaredVariables*') { $reason += ' A variable of yours is $using:name in the block.' }
+    elseif ($record.FullyQualifiedErrorId -match 'CanOnlyConvertOnePipeline|CanConvertOneClauseOnly|CantConvertScriptBlockWithTrap') { $reason += ' Assignments, if, loops and functions run on this side: put them around Invoke-TenantCmdlet, with only the cmdlets in the block.' }
     $reason
+}
+
+# A command that PowerShell has and Exchange has not: what to do, as a second sentence.
+function script:Get-Advice($Record) {
+    if ($Record.FullyQualifiedErrorId -eq 'CommandNotFoundException' -and "$($Record.CategoryInfo.TargetName)" -match '^((Where|ForEach|Sort|Group|Tee|Compare|New|Add)-(Object|Member)|(Format|Export|ConvertTo|ConvertFrom|Out|Write|Import)-\w+)$') {
+        "Exchange runs its own cmdlets and Select-Object. Move $($Record.CategoryInfo.TargetName) behind the call: Invoke-TenantCmdlet `$session { ... } | $($Record.CategoryInfo.TargetName)"
+    }
 }
 
 # The streams that each command sends into its output (2>&1 and the like). PowerShell keeps what it found there to itself.

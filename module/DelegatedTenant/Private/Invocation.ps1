@@ -109,7 +109,8 @@ function script:Read-Invocation($Run, $Cmdlet, [uint32] $Wait, [bool] $Alone, [i
         $Run.Thrown = $record.Exception
         return
     }
-    if ($Run.Reason -and $record.FullyQualifiedErrorId -eq 'ScriptsNotAllowed') { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $($Run.Reason)") }
+    $advice = if ($record.FullyQualifiedErrorId -eq 'ScriptsNotAllowed') { $Run.Reason } else { Get-Advice $record }
+    if ($advice) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$($record.Exception.Message) $advice") }
     $Cmdlet.WriteError($record)
 }
 

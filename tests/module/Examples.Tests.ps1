@@ -1,0 +1,53 @@
+# The examples of every command's help, run against the simulated tenant as they stand there. What an example takes for granted (its
+# credential, a session, the module of a partner) is here; its servers, which do not exist, lead to the simulated tenant.
+BeforeDiscovery {
+    . "$PSScriptRoot/TestServers.ps1"
+    Import-ModuleUnderTest
+    $examples = foreach ($name in (Get-Module DelegatedTenant).ExportedFunctions.Keys) {
+        $number = 0
+        foreach ($example in (Get-Command $name).ScriptBlock.Ast.GetHelpContent().Examples) {
+            $number++
+            # The code goes up to the first empty line; then comes what it does.
+            @{ Command = $name; Number = $number; Code = ($example.Trim() -split "\r?\n[ \t]*\r?\n")[0] }
+        }
+    }
+}
+
+BeforeAll {
+    . "$PSScriptRoot/TestServers.ps1"
+    Import-ModuleUnderTest
+    $tenant = Start-Simulator '--max-shells', '8'
+    $credential = New-TestCredential
+    $folder = [IO.Directory]::CreateDirectory([IO.Path]::Combine([IO.Path]::GetTempPath(), [guid]::NewGuid())).FullName
+    $file = [IO.Path]::Combine($folder, 'boxes.ps1')
+    [IO.File]::WriteAllText($file, 'param($n) Get-Mailbox -ResultSize $n')
+}
+
+AfterAll {
+    try { Disconnect-DelegatedTenant -Name * } finally { Stop-TestServers; [IO.Directory]::Delete($folder, $true) }
+}
+
+Describe 'The examples in the help' -Skip:(-not $env:DT_SIM) {
+    BeforeEach {
+        $uri = $tenant.Uri
+        $identity = $mailbox = 'user00001'
+        $session = Connect-DelegatedTenant $uri -Organization fabrikam.com -Credential $credential -AllowUnencrypted -Name Example
+        function Get-Credential { $credential }
+        function Get-MsolPartnerContract([switch] $All) { [pscustomobject] @{ DefaultDomainName = 'contoso.com' } }
+    }
+    AfterEach { Get-Job | Remove-Job -Force; Disconnect-DelegatedTenant -Name * }
+
+    It '<Command>, example <Number>: <Code>' -ForEach $examples {
+        $text = $Code
+        # Connecting: to the simulated tenant, which speaks http.
+        $text = [regex]::Replace($text, 'Connect-DelegatedTenant(?! -\w*ComputerName)(?: http\S+| -ConnectionUri \S+)?', "Connect-DelegatedTenant -ConnectionUri $uri -AllowUnencrypted")
+        $text = $text -replace 'Connect-DelegatedTenant -ComputerName \S+ -UseSSL', "Connect-DelegatedTenant -ComputerName $(([uri] $uri).Host) -Port $(([uri] $uri).Port) -ApplicationName $(([uri] $uri).AbsolutePath) -AllowUnencrypted"
+        $text = $text -replace '-ConnectionUri \$uri(?! -AllowUnencrypted)', '-ConnectionUri $uri -AllowUnencrypted'
+        $text = $text -replace '(-AllowUnencrypted.*) -AllowUnencrypted', '$1'
+        $failed = @()
+        $ErrorActionPreference = 'Continue'
+        $null = . ([scriptblock]::Create($text)) 3>$null 6>$null 2>&1 | ForEach-Object { if ($_ -is [System.Management.Automation.ErrorRecord]) { $failed += $_ } }
+        # What is no fault of the example: these mailboxes have other names.
+        @($failed | Where-Object { $_.FullyQualifiedErrorId -notmatch 'ManagementObjectNotFoundException' }) | Should -BeNullOrEmpty
+    }
+}
