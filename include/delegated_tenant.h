@@ -472,7 +472,7 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  *
  * | key | value |
  * |-----|-------|
- * | `uri` | the endpoint; absent: the documented endpoint for partners |
+ * | `uri` | the endpoint; absent: Exchange Online, by its REST road |
  * | `organization` | a domain of the customer; goes into the URI as `DelegatedOrg` |
  * | `user` | the account; its password is a secret option |
  * | `authentication` | `Basic`, the default; any other is `DT_STATUS_UNSUPPORTED` |
@@ -508,6 +508,10 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `managed_identity` | `true`: sign in as the machine this runs on |
  * | `managed_identity_account_id` | which of its identities; absent: the machine's own |
  * | `device` | `true`: sign in on another device; the page and the code come as a warning of the session |
+ * | `road` | `wsman` or `rest`; absent: `rest` without a `uri` and for those of Exchange Online, whose remote PowerShell ended, else `wsman` |
+ * | `page_size` | REST road: objects in one page, 1 to 1000, the default |
+ * | `response_format` | REST road: `clixml`, the default, or `json`, which tells less of types; items are CLIXML either way |
+ * | `secure_string_key` | REST road: the service's public key for secure strings, an RSAKeyValue or PEM; absent: the one it tells |
  * | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
  * | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
  * | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
@@ -721,6 +725,18 @@ dt_status dt_session_set_secret(const dt_session *session,
  * **Returns:** 1 or 0.
  */
 int32_t dt_session_wants_secret(const dt_session *session);
+
+/**
+ * What else is known of the session, by name: `transport`, which is `WSMan` or `REST`, and on the REST road
+ * `user_principal_name`, `app_id`, `tenant_id` and `token_expiry_time_utc` (ISO 8601), once a token tells them.
+ *
+ * **Ownership:** borrowed from the session.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** NULL where it is not known, or there is no such name.
+ */
+const char *dt_session_property(const dt_session *session, const char *name);
 
 /**
  * The name of the configuration, such as `Microsoft.Exchange`.

@@ -7,6 +7,7 @@
 //! session        one tenant: connect, invoke, disconnect
 //! transport      the contract (open, invoke -> records, close) and its roads
 //!   wsman        WS-Management: runs psrp over soap over http
+//!   rest         Exchange Online's REST cmdlet API: pipelines run here, cmdlet by cmdlet
 //!   soap         envelopes and faults, text <-> types, both directions; opaque payloads
 //!   oauth        tokens of Microsoft Entra ID: every way to sign in; kept in memory
 //!   http         the only file that names reqwest

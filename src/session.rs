@@ -237,6 +237,12 @@ impl Session {
         self.core().road.status().wanting.load(Ordering::Acquire) > 0
     }
 
+    /// What else is known of the session, by name: `transport` (`WSMan` or `REST`), and on the REST road
+    /// `user_principal_name`, `app_id`, `tenant_id` and `token_expiry_time_utc` (ISO 8601), each once a token tells it.
+    pub fn property(&self, name: &str) -> Option<String> {
+        self.core().road.property(name)
+    }
+
     /// The configuration's name without its prefix.
     pub fn configuration_name(&self) -> &str {
         &self.core().options.configuration_name

@@ -35,7 +35,7 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 ///
 /// | key | value |
 /// |-----|-------|
-/// | `uri` | the endpoint; absent: the documented endpoint for partners |
+/// | `uri` | the endpoint; absent: Exchange Online, by its REST road |
 /// | `organization` | a domain of the customer; goes into the URI as `DelegatedOrg` |
 /// | `user` | the account; its password is a secret option |
 /// | `authentication` | `Basic`, the default; any other is `DT_STATUS_UNSUPPORTED` |
@@ -71,6 +71,10 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 /// | `managed_identity` | `true`: sign in as the machine this runs on |
 /// | `managed_identity_account_id` | which of its identities; absent: the machine's own |
 /// | `device` | `true`: sign in on another device; the page and the code come as a warning of the session |
+/// | `road` | `wsman` or `rest`; absent: `rest` without a `uri` and for those of Exchange Online, whose remote PowerShell ended, else `wsman` |
+/// | `page_size` | REST road: objects in one page, 1 to 1000, the default |
+/// | `response_format` | REST road: `clixml`, the default, or `json`, which tells less of types; items are CLIXML either way |
+/// | `secure_string_key` | REST road: the service's public key for secure strings, an RSAKeyValue or PEM; absent: the one it tells |
 /// | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
 /// | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
 /// | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |

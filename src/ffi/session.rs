@@ -3,7 +3,7 @@
 use super::handle::{borrow, borrow_optional, free};
 use super::*;
 use crate::secret::Secret;
-use crate::session::Session;
+use crate::session::{Session, TextList};
 use std::sync::{OnceLock, PoisonError};
 
 /// A session on one tenant. It runs one command at a time.
@@ -20,6 +20,8 @@ pub(super) struct SessionContent {
     verified_organization: OnceLock<CString>,
     configuration_name: OnceLock<CString>,
     private_data: OnceLock<CString>,
+    /// What properties have been told: few, since they seldom change.
+    properties: TextList,
 }
 
 impl From<Session> for SessionContent {
@@ -32,6 +34,7 @@ impl From<Session> for SessionContent {
             verified_organization: OnceLock::new(),
             configuration_name: OnceLock::new(),
             private_data: OnceLock::new(),
+            properties: TextList::default(),
         }
     }
 }
@@ -284,6 +287,23 @@ pub unsafe extern "C" fn dt_session_set_secret(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_session_wants_secret(session: *const dt_session) -> i32 {
     guard(Or(0), || Ok(unsafe { borrow(session)? }.session.wants_secret().into()))
+}
+
+/// What else is known of the session, by name: `transport`, which is `WSMan` or `REST`, and on the REST road
+/// `user_principal_name`, `app_id`, `tenant_id` and `token_expiry_time_utc` (ISO 8601), once a token tells them.
+///
+/// **Ownership:** borrowed from the session.
+///
+/// **Threads:** any.
+///
+/// **Returns:** NULL where it is not known, or there is no such name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_session_property(session: *const dt_session, name: *const c_char) -> *const c_char {
+    guard(Or(ptr::null()), || {
+        let content = unsafe { borrow(session)? };
+        let text = content.session.property(unsafe { string("name", name)? });
+        Ok(text.map_or(ptr::null(), |text| borrowed(Some(content.properties.keep(&text)))))
+    })
 }
 
 /// The name of the configuration, such as `Microsoft.Exchange`.

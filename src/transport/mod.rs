@@ -8,6 +8,7 @@ pub mod oauth;
 mod options;
 mod reach;
 mod record;
+mod rest;
 mod road;
 pub mod soap;
 mod status;

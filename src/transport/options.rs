@@ -61,6 +61,36 @@ pub struct Options {
     pub(crate) managed_identity: bool,
     pub(crate) managed_identity_account_id: Option<String>,
     pub(crate) device: bool,
+    pub(crate) road: Option<RoadName>,
+    pub(crate) page_size: Option<u64>,
+    pub(crate) response_format: String,
+    pub(crate) secure_string_key: Option<String>,
+}
+
+/// Which road a session takes, where the caller says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RoadName {
+    Wsman,
+    Rest,
+}
+
+impl RoadName {
+    fn read(value: &str) -> Result<Option<Self>> {
+        match value.to_ascii_lowercase().as_str() {
+            "" => Ok(None),
+            "wsman" => Ok(Some(Self::Wsman)),
+            "rest" => Ok(Some(Self::Rest)),
+            _ => Err(unusable(CONTEXT, "road", "neither wsman nor rest")),
+        }
+    }
+}
+
+fn response_format(value: &str) -> Result<String> {
+    match value.to_ascii_lowercase().as_str() {
+        "" | "clixml" => Ok(String::from("clixml")),
+        "json" => Ok(String::from("json")),
+        _ => Err(unusable(CONTEXT, "response_format", "neither clixml nor json")),
+    }
 }
 
 /// The configuration that Exchange answers under.
@@ -104,6 +134,10 @@ impl Default for Options {
             host_data: None,
             verify_organization: false,
             renewable: false,
+            road: None,
+            page_size: None,
+            response_format: "clixml".into(),
+            secure_string_key: None,
             ledger: None,
             wait_for_session: None,
             session_budget: 3,
@@ -186,7 +220,7 @@ impl Options {
     ///
     /// | key | value |
     /// |---|---|
-    /// | `uri` | the endpoint; absent, the documented partner endpoint |
+    /// | `uri` | the endpoint; absent, Exchange Online by the REST road |
     /// | `organization` | a domain of the customer: becomes `DelegatedOrg` |
     /// | `user` | the account; its password is a secret option |
     /// | `authentication` | `Basic` |
@@ -207,6 +241,10 @@ impl Options {
     /// | `application_arguments`, `host_data` | CLIXML |
     /// | `host_name` | the host's name, for the server |
     /// | `interactive` | the host can be asked |
+    /// | `road` | `wsman` or `rest`; absent: `rest` without a `uri` or with one of Exchange Online, else `wsman` |
+    /// | `page_size` | objects in one page on the REST road, 1 to 1000 |
+    /// | `response_format` | `clixml` or `json`: what the REST road asks for; what comes is CLIXML either way |
+    /// | `secure_string_key` | the service's public key for secure strings on the REST road (RSAKeyValue or PEM); absent: as it tells |
     /// | `verify_organization` | the session opens only where the server names the organization asked for as its own |
     /// | `renewable` | a request of the open session whose sign-in is refused waits for a new secret, and then goes out again |
     /// | `ledger` | the folder of the session ledger, or `none`; absent, `DT_LEDGER` and then the user's own place |
@@ -295,6 +333,13 @@ impl Options {
             "interactive" => self.interactive = truth()?,
             "verify_organization" => self.verify_organization = truth()?,
             "renewable" => self.renewable = truth()?,
+            "road" => self.road = RoadName::read(value)?,
+            "page_size" => {
+                let n = value.parse::<u64>().ok().filter(|n| (1..=1000).contains(n));
+                self.page_size = if value.is_empty() { None } else { Some(n.ok_or_else(|| unusable(CONTEXT, key, "not from 1 to 1000"))?) };
+            }
+            "response_format" => self.response_format = response_format(value)?,
+            "secure_string_key" => self.secure_string_key = filled(value),
             "host_data" => self.host_data = if value.is_empty() { None } else { Some(one_value(key, value)?) },
             "ledger" => self.ledger = filled(value),
             "wait_for_session_ms" => {

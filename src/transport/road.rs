@@ -1,7 +1,8 @@
 //! The roads, as a session sees them: one of them, chosen when it opens.
 
-use super::wsman;
+use super::options::RoadName;
 use super::{Channel, Intake, Options, Part, Passage, Status, Work};
+use super::{rest, wsman};
 use crate::error::{Error, Result};
 use crate::ledger::{Account, Ledger};
 use crate::secret::Secret;
@@ -15,23 +16,31 @@ use uuid::Uuid;
 pub(crate) enum Road {
     /// WS-Management with MS-PSRP.
     Wsman(Arc<wsman::Road>),
+    /// Exchange Online's REST cmdlet API.
+    Rest(Arc<rest::Road>),
 }
 
 /// What an open session listens to until it is lost.
 pub(crate) enum Listener {
     Wsman(Box<wsman::PoolReader>),
+    Rest(rest::Listener),
 }
 
 impl Road {
     /// Nothing is sent yet. An error where the options can lead nowhere.
     pub(crate) fn new(id: Uuid, options: &Options) -> Result<Self> {
-        Ok(Self::Wsman(Arc::new(wsman::Road::new(id, options)?)))
+        let rest = match options.road {
+            Some(road) => road == RoadName::Rest,
+            None => rest::is_meant(options.uri.as_deref()),
+        };
+        Ok(if rest { Self::Rest(Arc::new(rest::Road::new(id, options)?)) } else { Self::Wsman(Arc::new(wsman::Road::new(id, options)?)) })
     }
 
     /// What is known of the session.
     pub(crate) fn status(&self) -> &Status {
         match self {
             Self::Wsman(road) => &road.status,
+            Self::Rest(road) => &road.status,
         }
     }
 
@@ -39,6 +48,7 @@ impl Road {
     pub(crate) fn host(&self) -> &str {
         match self {
             Self::Wsman(road) => road.host(),
+            Self::Rest(road) => road.host(),
         }
     }
 
@@ -46,6 +56,7 @@ impl Road {
     pub(crate) fn organization(&self) -> Option<String> {
         match self {
             Self::Wsman(road) => road.organization(),
+            Self::Rest(road) => road.organization(),
         }
     }
 
@@ -53,6 +64,7 @@ impl Road {
     pub(crate) async fn reach(&self, tell: &mut (impl FnMut(Part, Passage, Duration) + Send)) -> bool {
         match self {
             Self::Wsman(road) => road.reach(tell).await,
+            Self::Rest(road) => road.look(tell).await,
         }
     }
 
@@ -60,6 +72,7 @@ impl Road {
     pub(crate) fn account(&self) -> Option<(&Arc<Ledger>, &Account)> {
         match self {
             Self::Wsman(road) => Some(road.account()),
+            Self::Rest(_) => None,
         }
     }
 
@@ -67,6 +80,7 @@ impl Road {
     pub(crate) async fn enter(&self) {
         match self {
             Self::Wsman(road) => road.enter().await,
+            Self::Rest(_) => {}
         }
     }
 
@@ -74,6 +88,7 @@ impl Road {
     pub(crate) fn is(&self, shell: &str) -> bool {
         match self {
             Self::Wsman(road) => road.is(shell),
+            Self::Rest(_) => false,
         }
     }
 
@@ -82,6 +97,7 @@ impl Road {
     pub(crate) async fn open(&self) -> Result<Listener> {
         match self {
             Self::Wsman(road) => road.open().await.map(|reader| Listener::Wsman(Box::new(reader))),
+            Self::Rest(road) => road.open().await.map(Listener::Rest),
         }
     }
 
@@ -89,6 +105,7 @@ impl Road {
     pub(crate) async fn invoke(&self, work: Work, channel: &Arc<Channel>, intake: Intake) {
         match self {
             Self::Wsman(road) => road.invoke(work, channel, intake).await,
+            Self::Rest(road) => road.invoke(work, channel, intake).await,
         }
     }
 
@@ -96,6 +113,8 @@ impl Road {
     pub(crate) async fn delete(&self) -> Result<()> {
         match self {
             Self::Wsman(road) => road.delete().await,
+            // The service has no session to take away.
+            Self::Rest(_) => Ok(()),
         }
     }
 
@@ -103,6 +122,16 @@ impl Road {
     pub(crate) fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
         match self {
             Self::Wsman(road) => road.set_secret(key, value),
+            Self::Rest(road) => road.set_secret(key, value),
+        }
+    }
+
+    /// What is known of the session under this name; see [`crate::session::Session::property`].
+    pub(crate) fn property(&self, name: &str) -> Option<String> {
+        match (self, name) {
+            (Self::Wsman(_), "transport") => Some(String::from("WSMan")),
+            (Self::Wsman(_), _) => None,
+            (Self::Rest(road), name) => road.property(name),
         }
     }
 
@@ -110,6 +139,7 @@ impl Road {
     pub(crate) fn key_ready(&self) -> watch::Receiver<bool> {
         match self {
             Self::Wsman(road) => road.key_ready(),
+            Self::Rest(road) => road.key_ready(),
         }
     }
 
@@ -117,6 +147,7 @@ impl Road {
     pub(crate) async fn request_key(&self) -> Result<()> {
         match self {
             Self::Wsman(road) => road.request_key().await,
+            Self::Rest(road) => road.request_key().await,
         }
     }
 
@@ -124,6 +155,7 @@ impl Road {
     pub(crate) fn protect(&self, text: &Secret<String>) -> Result<String> {
         match self {
             Self::Wsman(road) => road.with_key(|key| key.protect(text)),
+            Self::Rest(road) => road.protect(text),
         }
     }
 
@@ -131,6 +163,7 @@ impl Road {
     pub(crate) fn unprotect(&self, encrypted: &str) -> Result<Secret<String>> {
         match self {
             Self::Wsman(road) => road.with_key(|key| key.unprotect(encrypted))?,
+            Self::Rest(road) => road.unprotect(encrypted),
         }
     }
 }
@@ -140,6 +173,7 @@ impl Listener {
     pub(crate) async fn run(self) -> Error {
         match self {
             Self::Wsman(reader) => reader.run().await,
+            Self::Rest(listener) => listener.run().await,
         }
     }
 }

@@ -48,6 +48,15 @@ impl TextList {
         }
     }
 
+    /// The text as the list has it, added where it has it not.
+    pub(crate) fn keep(&self, text: &str) -> &CStr {
+        let same = |known: &&CStr| known.to_bytes() == text.as_bytes();
+        if self.nodes().find(same).is_none() {
+            self.push(text);
+        }
+        self.nodes().find(same).or(self.last()).unwrap_or_default()
+    }
+
     fn nodes(&self) -> impl Iterator<Item = &CStr> {
         std::iter::successors(self.first.get(), |n| n.next.get()).map(|n| n.text.as_c_str())
     }

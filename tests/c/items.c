@@ -6,6 +6,7 @@ static void about_the_session(const dt_session *session)
     CHECK(strlen(dt_session_id(session)) == 36 && dt_session_id(session) == dt_session_id(session));
     CHECK(same(dt_session_computer_name(session), "127.0.0.1"));
     CHECK(same(dt_session_organization(session), "fabrikam.com"));
+    CHECK(same(dt_session_property(session, "transport"), "WSMan") && !dt_session_property(session, "colour"));
     CHECK(same(dt_session_configuration_name(session), "Microsoft.Exchange"));
     CHECK(strncmp(dt_session_uri(session), "http://127.0.0.1:", 17) == 0);
     CHECK(strstr(dt_session_private_data(session), "PSVersionTable"));

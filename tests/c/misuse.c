@@ -53,6 +53,7 @@ static void null_everywhere(void)
     INVALID("dt_session", dt_session_invoke(NULL, NULL, &invocation, &error));
     CHECK(invocation == NULL);
     CHECK(!dt_session_warning(NULL, 0) && !dt_session_id(NULL) && !dt_session_computer_name(NULL) && !dt_session_uri(NULL));
+    CHECK(!dt_session_property(NULL, "transport"));
     CHECK(!dt_session_organization(NULL) && !dt_session_configuration_name(NULL) && !dt_session_private_data(NULL));
     CHECK(dt_session_state(NULL) == -1 && dt_session_availability(NULL) == -1 && dt_session_idle_timeout_ms(NULL) == 0);
 

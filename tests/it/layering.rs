@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 
 /// Who may use whom, downward only. A module belongs to the longest name here that its path begins with; what stands below
 /// may be used by what stands above and names it. `error` and `secret` are for all.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("ffi", &["session", "clixml"]),
     ("session", &["transport", "ledger", "clixml", "runtime"]),
     // The contract names its roads, and a road the contract it keeps.
-    ("transport", &["transport::wsman", "transport::soap", "transport::http", "ledger", "psrp", "clixml"]),
+    ("transport", &["transport::wsman", "transport::rest", "transport::soap", "transport::http", "ledger", "psrp", "clixml"]),
     // Below the roads, which share it.
     ("transport::reach", &["transport"]),
     ("transport::wsman", &["transport", "transport::reach", "transport::soap", "transport::http", "ledger", "psrp", "clixml"]),
+    // Of psrp it knows only what a command is made of.
+    ("transport::rest", &["transport", "transport::reach", "transport::oauth", "transport::http", "psrp", "clixml"]),
     // Payloads are opaque to it.
     ("transport::soap", &["xml"]),
     ("transport::oauth", &["transport", "transport::http"]),
@@ -39,6 +41,7 @@ const WORDS: [(&str, &[&str]); 3] = [
         &[
             "transport::http",
             "transport::oauth",
+            "transport::rest",
             "transport::wsman",
             "transport::channel",
             "transport::road",

@@ -15,6 +15,7 @@ mod oauth;
 #[cfg(target_os = "linux")]
 mod package;
 mod psrp;
+mod rest;
 mod session;
 mod sim;
 mod sim_rest;

@@ -1,0 +1,235 @@
+//! The pages of one command, by the rules of Microsoft's module: with no ResultSize one page, with a number as many as that
+//! takes, with Unlimited all there are.
+
+use super::address::{public_port, same_origin};
+use super::answer::{self, Answer};
+use super::bind::Bound;
+use super::call::Call;
+use super::errors::{self, Head};
+use super::headers::{Headers, MOST_PAGE};
+use super::records::Failure;
+use super::{Ahead, Road, Shared, encode};
+use crate::error::{Error, ErrorKind, Result, fact};
+use crate::transport::http::HttpResponse;
+use std::time::Duration;
+use url::Url;
+use uuid::Uuid;
+
+/// Beyond this size an answer is read aside, so that the network is not held up.
+const LARGE: usize = 64 * 1024;
+
+/// So many pages without any object are no list.
+const MOST_EMPTY: u32 = 100;
+
+/// What one request gave.
+pub(super) enum Outcome {
+    Answer(Answer),
+    Failure(Failure),
+}
+
+/// Told how long the service asks to wait.
+pub(super) type Patience = std::sync::Arc<dyn Fn(Duration) + Send + Sync>;
+
+/// One command's requests.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) cmdlet: String,
+    pub(super) body: String,
+    headers: Headers,
+    reads: bool,
+    patience: Patience,
+}
+
+impl Request {
+    pub(super) fn new(road: &Road, bound: &Bound, parameters: &[(String, crate::clixml::Value)], patience: Patience) -> Result<Self> {
+        let limit = Limit::of(bound);
+        Ok(Self {
+            cmdlet: bound.name.clone(),
+            body: encode::body(&bound.name, parameters)?,
+            headers: road.command_headers(&bound.name, Uuid::new_v4(), road.page_size(limit), &bound.warning_text),
+            reads: bound.reads(),
+            patience,
+        })
+    }
+
+    pub(super) fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// Asks for a page of at most so many.
+    async fn send(mut self, road: Shared, url: Url, page: u64) -> Result<HttpResponse> {
+        if let Some((_, prefer)) = self.headers.iter_mut().find(|(name, _)| *name == "Prefer") {
+            *prefer = format!("odata.maxpagesize={page}");
+        }
+        let call = Call { patience: Some(&*self.patience), ..Call::post(url, self.headers, self.body, self.reads) };
+        road.ask(call).await
+    }
+}
+
+/// How many objects are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    OnePage,
+    Number(u64),
+    All,
+}
+
+impl Limit {
+    pub(super) fn of(bound: &Bound) -> Self {
+        let Some(size) = bound.parameter("ResultSize") else { return Self::OnePage };
+        match size.as_i64().and_then(|n| u64::try_from(n).ok()) {
+            Some(number) => Self::Number(number),
+            None => {
+                let text = encode::text(size);
+                text.trim()
+                    .parse()
+                    .map_or_else(|_| if text.trim().eq_ignore_ascii_case("unlimited") { Self::All } else { Self::OnePage }, Self::Number)
+            }
+        }
+    }
+}
+
+impl Road {
+    fn page_size(&self, limit: Limit) -> u64 {
+        let most = self.options.page_size.unwrap_or(MOST_PAGE).clamp(1, MOST_PAGE);
+        match limit {
+            Limit::Number(number) => number.clamp(1, most),
+            _ => most,
+        }
+    }
+}
+
+/// The pages of a command as they come.
+pub(super) struct Pages {
+    road: Shared,
+    request: Request,
+    limit: Limit,
+    page_size: u64,
+    next: Next,
+    empty: u32,
+    /// The next page is asked for while the last is handed on.
+    ahead: bool,
+}
+
+enum Next {
+    Ask(Url),
+    /// On its way, and from where.
+    Coming(Url, Ahead<Result<HttpResponse>>),
+    End,
+}
+
+impl Pages {
+    pub(super) fn new(road: &Shared, request: Request, limit: Limit, ahead: bool) -> Self {
+        let url = road.api(&["InvokeCommand"]);
+        Self {
+            page_size: road.page_size(limit),
+            road: road.clone(),
+            ahead: ahead && request.reads,
+            request,
+            limit,
+            next: Next::Ask(url),
+            empty: 0,
+        }
+    }
+
+    /// The pages after an answer that came another way, if there are any that are wanted.
+    pub(super) fn after(road: &Shared, request: Request, limit: Limit, answer: &Answer) -> Result<Self> {
+        let mut pages = Self::new(road, request, limit, false);
+        pages.next = Next::End;
+        if let Some(url) = pages.follow(answer, None)? {
+            pages.next = Next::Ask(url);
+        }
+        Ok(pages)
+    }
+
+    /// The next page; None when there is none. Whether further pages are to follow is told beside it.
+    pub(super) async fn next(&mut self) -> Result<Option<(Outcome, bool)>> {
+        let (url, reply) = match std::mem::replace(&mut self.next, Next::End) {
+            Next::End => return Ok(None),
+            Next::Ask(url) => (url.clone(), self.request.clone().send(self.road.clone(), url, self.page_size).await?),
+            Next::Coming(url, ahead) => (url, ahead.come().await??),
+        };
+        let head = Head::new(&reply, &self.request.cmdlet);
+        if !(200..300).contains(&reply.status) {
+            return Ok(Some((Outcome::Failure(refused(&reply, &head)?), false)));
+        }
+        let body = reply.body;
+        let early = if self.ahead && self.wants_more(self.page_size) { answer::early_next_link(&body) } else { None };
+        let early = early.and_then(|link| Some((self.allowed(&link).ok().filter(|next| *next != url)?, link)));
+        let coming = early
+            .map(|(next, link)| (link, next.clone(), Ahead::new(self.request.clone().send(self.road.clone(), next, self.following()))));
+        let answer = if body.len() > LARGE {
+            let read = tokio::task::spawn_blocking(move || answer::read(&body, &head)).await;
+            read.map_err(|e| Error::new(ErrorKind::Internal, "read answer", "the task that reads ended").with_source(e))??
+        } else {
+            answer::read(&body, &head)?
+        };
+        if let Some(next) = self.follow(&answer, Some(&url))? {
+            self.next = match coming {
+                Some((link, next, ahead)) if answer.next_link.as_ref() == Some(&link) => Next::Coming(next, ahead),
+                _ => Next::Ask(next),
+            };
+        }
+        Ok(Some((Outcome::Answer(answer), self.has_more())))
+    }
+
+    /// Whether a page is still to be asked for.
+    pub(super) fn has_more(&self) -> bool {
+        !matches!(self.next, Next::End)
+    }
+
+    fn wants_more(&self, received: u64) -> bool {
+        match self.limit {
+            Limit::OnePage => false,
+            Limit::All => true,
+            Limit::Number(left) => received == self.page_size && left > self.page_size,
+        }
+    }
+
+    /// The size of the page after a full one of the present size.
+    fn following(&self) -> u64 {
+        match self.limit {
+            Limit::Number(left) => left.saturating_sub(self.page_size).clamp(1, self.page_size),
+            _ => self.page_size,
+        }
+    }
+
+    /// Where the next page is, if there is one and it is wanted.
+    fn follow(&mut self, answer: &Answer, from: Option<&Url>) -> Result<Option<Url>> {
+        let received = answer.records.len() as u64;
+        let wanted = self.wants_more(received);
+        self.page_size = self.following();
+        if let Limit::Number(left) = &mut self.limit {
+            *left = left.saturating_sub(received);
+        }
+        let Some(link) = answer.next_link.as_deref().filter(|_| wanted) else { return Ok(None) };
+        let url = self.allowed(link)?;
+        self.empty = if received == 0 { self.empty + 1 } else { 0 };
+        if from == Some(&url) || self.empty > MOST_EMPTY {
+            return Err(Error::new(ErrorKind::Protocol, "read pages", "the service's pages go in a circle"));
+        }
+        Ok(Some(url))
+    }
+
+    /// A link to where the token may go: nowhere but to the host that gave it.
+    fn allowed(&self, link: &str) -> Result<Url> {
+        let base = crate::transport::lock(&self.road.base).clone();
+        let refuse = |text: &'static str| Error::new(ErrorKind::Protocol, "read pages", text).with_fact(fact::REDIRECT_LOCATION, link);
+        let mut url = base.join(link).map_err(|e| refuse("the link to the next page is not a URI").with_source(e))?;
+        public_port(&mut url, base.port());
+        if !same_origin(&base, &url) || !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse("the link to the next page leads to another host"));
+        }
+        Ok(url)
+    }
+}
+
+/// What a refused command becomes; an error where the answer is of the service rather than of the command.
+pub(super) fn refused(reply: &HttpResponse, head: &Head) -> Result<Failure> {
+    let speaks = reply.body.iter().any(|b| !b.is_ascii_whitespace() && *b != 0);
+    match reply.status {
+        400..500 => Ok(errors::failure(&reply.body, head)),
+        500.. if speaks => Ok(errors::failure(&reply.body, head)),
+        _ => Err(errors::refusal(reply, "run command")),
+    }
+}
