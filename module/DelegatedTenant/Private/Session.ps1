@@ -179,7 +179,8 @@ $script:SessionRunspace = [scriptblock]::Create(@'
 $native = $this.Native
 $pointer = $this.Handle.DangerousGetHandle()
 $text = $native::dt_session_uri($pointer)
-$uri = if ($PSVersionTable.PSEdition -eq 'Core') { [Runtime.InteropServices.Marshal]::PtrToStringUTF8($text) } else { [Runtime.InteropServices.Marshal]::PtrToStringAnsi($text) } # 7: an address is ASCII, where there is no other way
+# An address is ASCII.
+$uri = [Runtime.InteropServices.Marshal]::PtrToStringAnsi($text)
 $user = if ($this.Settings.user) { [pscredential]::new($this.Settings.user, [securestring]::new()) }
 $shell = if ($this.ConfigurationName -like '*://*') { $this.ConfigurationName } else { 'http://schemas.microsoft.com/powershell/' + $this.ConfigurationName }
 $connection = [System.Management.Automation.Runspaces.WSManConnectionInfo]::new([uri] $(if ($uri) { $uri } else { $this.ConnectionUri }), $shell, $user)
