@@ -14,7 +14,7 @@ foreach ($cycle in 1..$at[-1]) {
     if ($cycle -in $at) {
         $session = $mailboxes = $null
         # What is only garbage is no leak.
-        foreach ($turn in 1..2) { [GC]::Collect(); [GC]::WaitForPendingFinalizers() }
+        foreach ($turn in 1..2) { [GC]::Collect(2, 'Forced', $true, $true); [GC]::WaitForPendingFinalizers() }
         [Console]::WriteLine("at $cycle")
         $null = [Console]::ReadLine()
     }
