@@ -275,7 +275,7 @@ Describe 'Several sessions, and jobs' {
         "$session" | Should -Be '[PSSession]renamed'
         $session.Name = $name
         $shown = $session | Format-Table | Out-String -Width 120
-        ($shown.Trim() -split '\r?\n')[0] -split '\s+' | Should -Be 'Id', 'Name', 'Organization', 'Transport', 'ComputerName', 'ComputerType', 'State', 'ConfigurationName', 'Availability'
+        ($shown.Trim() -split '\r?\n')[0] -split '\s+' | Should -Be 'Id', 'Name', 'Organization', 'ComputerName', 'State', 'Availability', 'Transport', 'ComputerType', 'ConfigurationName'
     }
 
     It 'has each parameter of opening beside its URI' {
