@@ -86,6 +86,11 @@ fn examples() {
 }
 
 #[test]
+fn roads() {
+    pester("Roads.Tests.ps1");
+}
+
+#[test]
 fn parity() {
     pester("Parity.Tests.ps1");
 }

@@ -26,6 +26,7 @@ dt_session_organization ptr ptr
 dt_session_verified_organization ptr ptr
 dt_session_set_secret int ptr string bytes size ref
 dt_session_wants_secret int ptr
+dt_session_property ptr ptr string
 dt_session_configuration_name ptr ptr
 dt_session_private_data ptr ptr
 dt_session_state int ptr

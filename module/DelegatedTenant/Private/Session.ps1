@@ -101,6 +101,23 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     # Longer than the quarter of an hour after which a session that was left behind is gone.
     if ($Bound['WaitForSession']) { $settings.wait_for_session_ms = if ($Bound.ContainsKey('WaitTimeout')) { $Bound['WaitTimeout'] } else { 1800000 } }
     if ($Bound.ContainsKey('SessionLimit')) { $settings.session_budget = $Bound['SessionLimit'] }
+    foreach ($pair in ('AppId', 'app_id'), ('CertificateFilePath', 'certificate_file'), ('CertificatePassword', 'certificate_password'), ('ClientSecret', 'client_secret'), ('RefreshToken', 'refresh_token'),
+        ('ManagedIdentityAccountId', 'managed_identity_account_id'), ('ExchangeEnvironmentName', 'environment'), ('PageSize', 'page_size')) {
+        if ($Bound[$pair[0]]) { $settings[$pair[1]] = $Bound[$pair[0]] }
+    }
+    if ($Bound['ManagedIdentity']) { $settings.managed_identity = $true }
+    if ($Bound['Device']) { $settings.device = $true }
+    if ($Bound['AzureADAuthorizationEndpointUri']) { $settings.authority = $Bound['AzureADAuthorizationEndpointUri'].OriginalString }
+    if ($Bound['UserPrincipalName'] -and -not $settings.Contains('user')) { $settings.user = $Bound['UserPrincipalName'] }
+    if ($Bound['AccessToken']) {
+        $token = $Bound['AccessToken']
+        if ($token -isnot [securestring]) {
+            $text = [string] $token
+            $token = [securestring]::new()
+            foreach ($character in $text.ToCharArray()) { $token.AppendChar($character) }
+        }
+        $settings.access_token = $token
+    }
     foreach ($pair in ('OpenTimeout', 'open_timeout_ms'), ('OperationTimeout', 'operation_timeout_ms'), ('CancelTimeout', 'cancel_timeout_ms'), ('IdleTimeout', 'idle_timeout_ms')) {
         if ($Bound.ContainsKey($pair[0])) { $settings[$pair[1]] = $Bound[$pair[0]] }
     }
@@ -210,9 +227,9 @@ function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeo
         Organization = Read-Utf8 ($native::dt_session_organization($pointer))
         ComputerName = Read-Utf8 ($native::dt_session_computer_name($pointer))
         ComputerType = [System.Management.Automation.Runspaces.TargetMachineType]::RemoteMachine
-        Transport = 'WSMan'
+        Transport = Read-Utf8 ($native::dt_session_property($pointer, 'transport'))
         ConfigurationName = Read-Utf8 ($native::dt_session_configuration_name($pointer))
-        ConnectionUri = $Uri
+        ConnectionUri = if ($Uri) { $Uri } else { Read-Utf8 ($native::dt_session_uri($pointer)) }
         # A session here is never disconnected and left on the server to be found again.
         DisconnectedOn = $null
         ExpiresOn = $null

@@ -13,8 +13,9 @@ function Connect-DelegatedTenant {
     An open that fails writes an error and returns nothing; with -ErrorAction Stop it can be caught. The identity of the error is the one
     New-PSSession gives (AccessDenied,PSSessionOpenFailed and so on), and its text ends with what to do about it.
     .PARAMETER ConnectionUri
-    The endpoint, once or several times: one session is opened on each. Its query is kept as it is. Without it, the partner endpoint of
-    Exchange Online, https://ps.outlook.com/powershell-liveid.
+    The endpoint, once or several times: one session is opened on each. Its query is kept as it is. Without it, Exchange Online, by its
+    REST API. The addresses that remote PowerShell had there (https://ps.outlook.com/powershell-liveid and the like), which ended in
+    2023, lead to the REST API too; any other is an Exchange Server's.
     .PARAMETER ComputerName
     The name of an Exchange server of your own, once or several times, in place of its URI: http://<name>/PowerShell, and https with
     UseSSL.
@@ -31,6 +32,35 @@ function Connect-DelegatedTenant {
     Opens the session only where the server itself names the organization that was asked for as its own: by Get-OrganizationConfig or
     among the domains of Get-AcceptedDomain. Where it is in another one, as in the partner's own, or cannot tell, the session is closed
     and the error is WrongOrganization,PSSessionOpenFailed. The name that the server told is then the session's VerifiedOrganization.
+    .PARAMETER AppId
+    Exchange Online: the application that signs in; Microsoft's own for PowerShell when absent.
+    .PARAMETER CertificateFilePath
+    Exchange Online: a .pfx or PEM file with the application's certificate and key.
+    .PARAMETER CertificatePassword
+    The password of that file.
+    .PARAMETER CertificateThumbprint
+    Not supported: certificate stores are not read. Use CertificateFilePath.
+    .PARAMETER ClientSecret
+    Exchange Online: the application's secret.
+    .PARAMETER RefreshToken
+    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
+    Organization. With the AppId (and ClientSecret) that it was given to.
+    .PARAMETER AccessToken
+    Exchange Online: a ready token, as text or SecureString. It is not renewed.
+    .PARAMETER ManagedIdentity
+    Exchange Online: signs in as the machine this runs on.
+    .PARAMETER ManagedIdentityAccountId
+    Which of the machine's identities.
+    .PARAMETER Device
+    Exchange Online: shows a code, to sign in with on any other device.
+    .PARAMETER UserPrincipalName
+    Exchange Online: who signs in.
+    .PARAMETER ExchangeEnvironmentName
+    Exchange Online: the cloud; the commercial one when absent.
+    .PARAMETER AzureADAuthorizationEndpointUri
+    Exchange Online: who issues tokens; the cloud's own when absent.
+    .PARAMETER PageSize
+    Exchange Online: how many objects one answer holds, 1000 when absent.
     .PARAMETER Credential
     The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
     .PARAMETER TokenCallback
@@ -98,6 +128,11 @@ function Connect-DelegatedTenant {
 
     One customer after the other, within the three sessions that an account may have.
     .EXAMPLE
+    $session = Connect-DelegatedTenant -Organization fabrikam.onmicrosoft.com -AppId $app -ClientSecret $secret -RefreshToken $token
+    Invoke-TenantCmdlet $session { Get-Mailbox -ResultSize Unlimited | Select-Object DisplayName, PrimarySmtpAddress }
+
+    Exchange Online, as a partner with granular delegated administration: one refresh token for all customers.
+    .EXAMPLE
     $session = Connect-DelegatedTenant -Organization fabrikam.com -Credential $credential -AllowRedirection -WaitForSession
 
     The same while other scripts of this account are at work: it waits until one of them is done.
@@ -129,7 +164,7 @@ function Connect-DelegatedTenant {
         [Parameter(ParameterSetName = 'Uri', Position = 0, ValueFromPipelineByPropertyName)]
         [ValidateNotNullOrEmpty()]
         [Alias('URI', 'CU')]
-        [uri[]] $ConnectionUri = 'https://ps.outlook.com/powershell-liveid',
+        [uri[]] $ConnectionUri,
 
         [Parameter(ParameterSetName = 'ComputerName', Mandatory)]
         [ValidateNotNullOrEmpty()]
@@ -148,7 +183,7 @@ function Connect-DelegatedTenant {
         [string] $ApplicationName = 'PowerShell',
 
         [Parameter(ValueFromPipelineByPropertyName)]
-        [Alias('DelegatedOrg', 'DefaultDomainName', 'Domain', 'TenantId', 'CustomerId')]
+        [Alias('DelegatedOrganization', 'DelegatedOrg', 'DefaultDomainName', 'Domain', 'TenantId', 'CustomerId')]
         [string] $Organization,
 
         [switch] $VerifyOrganization,
@@ -162,6 +197,21 @@ function Connect-DelegatedTenant {
 
         [Parameter(ValueFromPipelineByPropertyName)]
         [string] $ConfigurationName,
+
+        [Parameter(ParameterSetName = 'Uri')] [string] $AppId,
+        [Parameter(ParameterSetName = 'Uri')] [string] $CertificateFilePath,
+        [Parameter(ParameterSetName = 'Uri')] [securestring] $CertificatePassword,
+        [Parameter(ParameterSetName = 'Uri')] [string] $CertificateThumbprint,
+        [Parameter(ParameterSetName = 'Uri')] [securestring] $ClientSecret,
+        [Parameter(ParameterSetName = 'Uri')] [securestring] $RefreshToken,
+        [Parameter(ParameterSetName = 'Uri')] [ValidateNotNull()] [object] $AccessToken,
+        [Parameter(ParameterSetName = 'Uri')] [switch] $ManagedIdentity,
+        [Parameter(ParameterSetName = 'Uri')] [string] $ManagedIdentityAccountId,
+        [Parameter(ParameterSetName = 'Uri')] [switch] $Device,
+        [Parameter(ParameterSetName = 'Uri')] [string] $UserPrincipalName,
+        [Parameter(ParameterSetName = 'Uri')] [ValidateSet('O365Default', 'O365USGovGCCHigh', 'O365USGovDoD', 'O365China', 'O365GermanyCloud')] [string] $ExchangeEnvironmentName,
+        [Parameter(ParameterSetName = 'Uri')] [uri] $AzureADAuthorizationEndpointUri,
+        [Parameter(ParameterSetName = 'Uri')] [ValidateRange(1, 1000)] [int] $PageSize,
 
         [switch] $AllowRedirection,
 
@@ -207,7 +257,13 @@ function Connect-DelegatedTenant {
             if ($TokenCallback) { $PSBoundParameters['Credential'] = Get-OpeningCredential $PSBoundParameters['Credential'] $TokenCallback }
             $settings = Get-SessionSettings $PSBoundParameters $option $Host
             if ($ComputerName) { $ConnectionUri = @(foreach ($one in $ComputerName) { ConvertTo-ConnectionUri $one $Port $UseSSL $ApplicationName $PSCmdlet }) }
-            $waiting = [System.Collections.Generic.Queue[uri]]::new([uri[]] $ConnectionUri)
+            if ($CertificateThumbprint) {
+                $text = 'A certificate is not looked up by its thumbprint: the library does not read certificate stores. Export it with its key, and name the file with -CertificateFilePath.'
+                $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new([NotSupportedException]::new($text), 'NotSupported', 'NotImplemented', $CertificateThumbprint))
+            }
+            # An empty one is for the library to fill in: Exchange Online, of the cloud that is named.
+            $addresses = if ($ConnectionUri) { $ConnectionUri } else { [uri]::new('', [UriKind]::Relative) }
+            $waiting = [System.Collections.Generic.Queue[uri]]::new([uri[]] @($addresses))
             $limit = if ($ThrottleLimit -gt 0) { $ThrottleLimit } else { 3 }
             while ($waiting.Count -or $opening.Count) {
                 $open = @(foreach ($session in $opening) { if ("$($session.State)" -in 'BeforeOpen', 'Opening') { $session } })

@@ -64,6 +64,17 @@ impl Road {
         if (address.is_compliance() || address.cloud.is_none()) && options.token_resource.is_none() {
             options.token_resource = Some(address.base.as_str().trim_end_matches('/').to_owned());
         }
+        // As the other road has it: a password may be a token.
+        let bearer = options
+            .password
+            .as_ref()
+            .and_then(|p| p.reveal().get(..7).filter(|b| b.eq_ignore_ascii_case("bearer ")).map(|_| p.reveal()[7..].trim()));
+        if let Some(token) = bearer.map(|t| Secret::new(t.to_owned()))
+            && options.access_token.is_none()
+        {
+            options.access_token = Some(token);
+            options.password = None;
+        }
         let mut http = options.http()?;
         // A page of a thousand large objects is one body.
         http.max_body = options.max_object_size;
@@ -102,9 +113,15 @@ impl Road {
 
     /// Replaces a secret: `access_token`, from the next request on.
     pub(crate) fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
-        match key {
-            "access_token" => {
+        // As at the open, a password may be a token.
+        let bearer = value.reveal().get(..7).filter(|b| key == "password" && b.eq_ignore_ascii_case("bearer "));
+        match (key, bearer) {
+            ("access_token", _) => {
                 self.tokens.set_access_token(value);
+                Ok(())
+            }
+            (_, Some(_)) => {
+                self.tokens.set_access_token(Secret::new(value.reveal()[7..].trim().to_owned()));
                 Ok(())
             }
             _ => Err(Error::new(
