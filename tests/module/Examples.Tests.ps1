@@ -32,6 +32,8 @@ Describe 'The examples in the help' -Skip:(-not $env:DT_SIM) {
         $uri = $tenant.Uri
         $identity = $mailbox = 'user00001'
         $session = Connect-DelegatedTenant $uri -Organization fabrikam.com -Credential $credential -AllowUnencrypted -Name Example
+        $customers = [pscustomobject] @{ DefaultDomainName = 'contoso.com' }
+        function Get-PartnerToken { $credential.Password }
         function Get-Credential { $credential }
         function Get-MsolPartnerContract([switch] $All) { [pscustomobject] @{ DefaultDomainName = 'contoso.com' } }
     }
@@ -40,7 +42,8 @@ Describe 'The examples in the help' -Skip:(-not $env:DT_SIM) {
     It '<Command>, example <Number>: <Code>' -ForEach $examples {
         $text = $Code
         # Connecting: to the simulated tenant, which speaks http.
-        $text = [regex]::Replace($text, 'Connect-DelegatedTenant(?! -\w*ComputerName)(?: http\S+| -ConnectionUri \S+)?', "Connect-DelegatedTenant -ConnectionUri $uri -AllowUnencrypted")
+        $text = [regex]::Replace($text, '(Connect|Test)-DelegatedTenant(?! -\w*ComputerName)(?: ''?http\S+| -ConnectionUri \S+)?', "`$1-DelegatedTenant -ConnectionUri $uri -AllowUnencrypted")
+        $text = $text.Replace('.\Nightly.ps1', '$null')
         $text = $text -replace 'Connect-DelegatedTenant -ComputerName \S+ -UseSSL', "Connect-DelegatedTenant -ComputerName $(([uri] $uri).Host) -Port $(([uri] $uri).Port) -ApplicationName $(([uri] $uri).AbsolutePath) -AllowUnencrypted"
         $text = $text -replace '-ConnectionUri \$uri(?! -AllowUnencrypted)', '-ConnectionUri $uri -AllowUnencrypted'
         $text = $text -replace '(-AllowUnencrypted.*) -AllowUnencrypted', '$1'
