@@ -445,8 +445,9 @@ dt_status dt_library_shutdown(uint32_t wait_ms, dt_error **error);
  * The sessions that processes of this user have open on servers, as far as the ledger tells: those of this library in
  * every process, also in one that was killed, whose sessions the next connect of the account closes.
  *
- * The text is CLIXML: an object for each, with the properties ProcessId, ProcessName, IsAlive, Account, ComputerName,
- * ConnectionUri, ConfigurationName, Organization, InstanceId and OpenedAt (UTC).
+ * The text is CLIXML: an object for each, with the properties ProcessId, ProcessName, IsAlive, IsAbandoned (its process
+ * goes on without it, and could not close it), Account, ComputerName, ConnectionUri, ConfigurationName, Organization,
+ * InstanceId and OpenedAt (UTC).
  *
  * **Ownership:** `text` is the caller's, to be freed by `dt_text_free`. The options, of which `ledger` alone counts, may be
  * NULL.

@@ -104,8 +104,9 @@ pub unsafe extern "C" fn dt_library_shutdown(wait_ms: u32, error: *mut *mut dt_e
 /// The sessions that processes of this user have open on servers, as far as the ledger tells: those of this library in
 /// every process, also in one that was killed, whose sessions the next connect of the account closes.
 ///
-/// The text is CLIXML: an object for each, with the properties ProcessId, ProcessName, IsAlive, Account, ComputerName,
-/// ConnectionUri, ConfigurationName, Organization, InstanceId and OpenedAt (UTC).
+/// The text is CLIXML: an object for each, with the properties ProcessId, ProcessName, IsAlive, IsAbandoned (its process
+/// goes on without it, and could not close it), Account, ComputerName, ConnectionUri, ConfigurationName, Organization,
+/// InstanceId and OpenedAt (UTC).
 ///
 /// **Ownership:** `text` is the caller's, to be freed by `dt_text_free`. The options, of which `ledger` alone counts, may be
 /// NULL.
@@ -136,6 +137,7 @@ fn told(holder: &Holder) -> Value {
             Property::new("ProcessId", i64::from(holder.process)),
             Property::new("ProcessName", holder.name.as_str()),
             Property::new("IsAlive", holder.lives),
+            Property::new("IsAbandoned", entry.abandoned.is_some()),
             Property::new("Account", entry.account.user.as_str()),
             Property::new("ComputerName", host),
             Property::new("ConnectionUri", entry.uri.as_str()),

@@ -113,6 +113,7 @@ Describe 'Get-DelegatedTenant' -Skip:(-not $env:DT_SIM) {
         $entry.PSObject.TypeNames[0] | Should -Be 'DelegatedTenant.LedgerEntry'
         $entry.ProcessId | Should -Be $other.Id
         $entry.IsAlive | Should -BeTrue
+        $entry.IsAbandoned | Should -BeFalse
         $entry.Account | Should -Be 'admin@partner.com'
         $entry.Organization | Should -Be 'contoso.com'
         $entry.ComputerName | Should -Be '127.0.0.1'
