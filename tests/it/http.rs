@@ -1,7 +1,7 @@
 //! The HTTP client against small servers that behave and misbehave. (RFC 9110, 9112; wire.md §1.2, §1.7)
 
 mod proxies;
-mod server;
+pub mod server;
 mod tls;
 mod way;
 
