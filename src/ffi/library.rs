@@ -150,6 +150,25 @@ fn told(holder: &Holder) -> Value {
     .into()
 }
 
+/// The runtime's threads run in the library's code until the process ends: unloading it would pull that away. Linux is told by the
+/// linker (build.rs), Windows here.
+#[cfg(windows)]
+pub(super) fn stay() {
+    use std::sync::Once;
+    const PIN: u32 = 1;
+    const FROM_ADDRESS: u32 = 4;
+    unsafe extern "system" {
+        fn GetModuleHandleExW(flags: u32, address: *const c_char, module: *mut *mut c_char) -> i32;
+    }
+    static ONCE: Once = Once::new();
+    // A static of this very module is an address within it. Where the call fails, all is as it would be without it.
+    ONCE.call_once(|| {
+        let mut module = ptr::null_mut();
+        // SAFETY: the address lies in the module that is running, and the place is writable.
+        unsafe { GetModuleHandleExW(PIN | FROM_ADDRESS, (&raw const ONCE).cast(), &raw mut module) };
+    });
+}
+
 pub(super) fn status_of(wait: Wait) -> dt_status {
     match wait {
         Wait::Ready(()) => DT_STATUS_OK,

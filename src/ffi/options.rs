@@ -25,6 +25,9 @@ impl Noun for dt_options {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *mut *mut dt_error) -> dt_status {
     guard(error, || {
+        // No thread starts without options.
+        #[cfg(windows)]
+        library::stay();
         unsafe { Output::<dt_options>::new(options)? }.fill(Mutex::new(Options::new()));
         Ok(DT_STATUS_OK)
     })
