@@ -30,6 +30,11 @@ AfterAll {
 Describe 'The examples in the help' -Skip:(-not $env:DT_SIM) {
     BeforeEach {
         $uri = $tenant.Uri
+        $rest = [uri]::new([uri] $uri, '/adminapi/beta').AbsoluteUri
+        $authority = [uri]::new([uri] $uri, '/').AbsoluteUri
+        $app = '11111111-2222-3333-4444-555555555555'
+        $secret = (New-TestCredential 'x' 'app-secret').Password
+        $token = (New-TestCredential 'x' 'partner-refresh-token').Password
         $identity = $mailbox = 'user00001'
         $session = Connect-DelegatedTenant $uri -Organization fabrikam.com -Credential $credential -AllowUnencrypted -Name Example
         $customers = [pscustomobject] @{ DefaultDomainName = 'contoso.com' }
@@ -43,6 +48,8 @@ Describe 'The examples in the help' -Skip:(-not $env:DT_SIM) {
         $text = $Code
         # Connecting: to the simulated tenant, which speaks http.
         $text = [regex]::Replace($text, '(Connect|Test)-DelegatedTenant(?! -\w*ComputerName)(?: ''?http\S+| -ConnectionUri \S+)?', "`$1-DelegatedTenant -ConnectionUri $uri -AllowUnencrypted")
+        # An application signs in where the simulated tenant has its authority.
+        $text = $text -replace "-ConnectionUri \S+ (.*)-AppId ", "-ConnectionUri $rest `$1-AzureADAuthorizationEndpointUri $authority -AppId " -replace 'fabrikam\.onmicrosoft\.com', 'fabrikam.com'
         $text = $text.Replace('.\Nightly.ps1', '$null')
         $text = $text -replace 'Connect-DelegatedTenant -ComputerName \S+ -UseSSL', "Connect-DelegatedTenant -ComputerName $(([uri] $uri).Host) -Port $(([uri] $uri).Port) -ApplicationName $(([uri] $uri).AbsolutePath) -AllowUnencrypted"
         $text = $text -replace '-ConnectionUri \$uri(?! -AllowUnencrypted)', '-ConnectionUri $uri -AllowUnencrypted'
