@@ -226,6 +226,13 @@ Describe 'Several sessions, and jobs' {
         (Get-EndpointStat $endpoint).open | Should -Be $before
     }
 
+    It 'does not keep PowerShell from ending once it is done' {
+        $own = [Diagnostics.Process]::GetCurrentProcess().MainModule.FileName
+        $code = "Import-Module '$Checkout/module/DelegatedTenant/DelegatedTenant.psd1'; . '$TestRoot/TestServers.ps1'; `$s = Connect-Endpoint @{ Uri = '$($endpoint.Uri)' }; `$j = Invoke-TenantCmdlet `$s { Get-AcceptedDomain } -AsJob; (Receive-Job `$j -Wait).Name"
+        # Left to itself, a pool's idle thread would have it wait for ever.
+        & $own -NoProfile -NonInteractive -Command $code | Should -Not -BeNullOrEmpty
+    }
+
     It 'returns a job at once, also where its session must be opened first or is of no use' {
         $before = (Get-EndpointStat $endpoint).open
         $job = Invoke-TenantCmdlet -ConnectionUri $endpoint.Uri -Credential (New-TestCredential) -AllowUnencrypted -Organization one.com { Get-AcceptedDomain } -AsJob

@@ -193,6 +193,8 @@ function script:Get-JobPool {
     $pool = [AppDomain]::CurrentDomain.GetData($slot)
     if (-not $pool) {
         $pool = [runspacefactory]::CreateRunspacePool(1, 64)
+        # A thread that a pool keeps for its next pipeline would keep PowerShell from ending.
+        $pool.ThreadOptions = 'UseNewThread'
         $pool.Open()
         [AppDomain]::CurrentDomain.SetData($slot, $pool)
     }
