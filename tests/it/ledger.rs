@@ -175,7 +175,7 @@ fn sessions_of_a_living_process_are_left_alone_and_named() {
     let error = connect(&tenant, &folder, &[]).unwrap_err();
     let remedy = error.fact(fact::REMEDY).unwrap();
     assert_eq!(error.kind(), ErrorKind::Quota);
-    let named = format!("process {} (it-", other.child.id());
+    let named = format!("process {} (it", other.child.id());
     assert!(remedy.contains("this process on fabrikam.com for ") && remedy.contains(&named), "{remedy}");
     assert!(remedy.contains("on contoso.com"), "{remedy}");
     until("the refused one is gone", || tenant.stats().open == 3);

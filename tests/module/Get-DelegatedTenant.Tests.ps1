@@ -131,6 +131,9 @@ Describe 'Get-DelegatedTenant' -Skip:(-not $env:DT_SIM) {
         # Killed as kill -9 does it, it leaves its session, until somebody connects.
         $other.Kill()
         $other.WaitForExit()
+        # Windows gives the locks of a process back some time after its end.
+        $clock = [Diagnostics.Stopwatch]::StartNew()
+        while ((Get-DelegatedTenant -All)[2].IsAlive -and $clock.Elapsed.TotalSeconds -lt 30) { [Threading.Thread]::Sleep(20) }
         (Get-DelegatedTenant -All)[2].IsAlive | Should -BeFalse
         Get-Open | Should -Be 3
         $third = Connect-DelegatedTenant @plain -ErrorAction Stop
