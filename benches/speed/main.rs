@@ -1,5 +1,5 @@
 //! How fast, as ratios of one run: `cargo bench`. What each compares is told by what it prints; a name as argument
-//! (`cargo bench -- library`, `memory`, `module`, `import`) runs one part.
+//! (`cargo bench -- library`, `rest`, `memory`, `module`, `import`) runs one part.
 //!
 //! The simulated tenant and each memory measurement are processes of their own: this program, called again.
 
@@ -19,12 +19,15 @@ use std::time::{Duration, Instant};
 
 const USER: &str = "admin@partner.com";
 const PASSWORD: &str = "secret";
+const ORGANIZATION: &str = "fabrikam.com";
+const TOKEN: &str = "token-of-a-bench";
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--tenant", mailboxes] => tenant(mailboxes.parse().expect("a number")),
+        ["--online", mailboxes] => online(mailboxes.parse().expect("a number")),
         ["--memory", url, mailboxes] => memory_child(url, mailboxes.parse().expect("a number")),
         _ => {
             // Cargo adds --bench.
@@ -32,6 +35,9 @@ fn main() {
             let wanted = |name: &str| part.is_none_or(|p| p == name);
             if wanted("library") {
                 library();
+            }
+            if wanted("rest") {
+                rest();
             }
             if wanted("memory") {
                 memory();
@@ -53,6 +59,13 @@ fn tenant(mailboxes: usize) {
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
 
+/// Serves the REST road of an organization of so many mailboxes, with its cookies, until standard input ends.
+fn online(mailboxes: usize) {
+    let tenant = sim::Tenant::builder().organization(ORGANIZATION, mailboxes).token(TOKEN).start().expect("the simulator starts");
+    println!("{}", tenant.rest_uri());
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
 /// A server that tells its URL on its first line. Told to end by the end of its standard input, and waited for.
 struct Server {
     child: Child,
@@ -71,6 +84,10 @@ impl Server {
 
     fn tenant(mailboxes: usize) -> Self {
         Self::start(this().arg("--tenant").arg(mailboxes.to_string()), true)
+    }
+
+    fn online(mailboxes: usize) -> Self {
+        Self::start(this().arg("--online").arg(mailboxes.to_string()), true)
     }
 }
 
@@ -179,6 +196,61 @@ fn library() {
     let ratio = rate(least_library) / pypsrp;
     println!("  {:<30}{pypsrp:>9.0} objects/s", "pypsrp");
     println!("  library / pypsrp: {ratio:.0} x (100 x {})", verdict(ratio, 100.0));
+}
+
+/// The REST road, by the largest pages that Exchange Online gives.
+fn rest() {
+    const MAILBOXES: usize = 10_000;
+    const PAGE: usize = 1000;
+    const ROUNDS: usize = 9;
+    let server = Server::online(MAILBOXES);
+    println!("rest: {MAILBOXES} mailboxes in pages of {PAGE} from the simulator in another process, middle of {ROUNDS} rounds, turn about");
+    let mut options = Options::new();
+    let (base, page) = (format!("{}/adminapi/beta", server.url), PAGE.to_string());
+    for (key, value) in
+        [("uri", &*base), ("organization", ORGANIZATION), ("page_size", &page), ("allow_unencrypted", "true"), ("proxy", "none")]
+    {
+        options.set(key, value).expect("a known key");
+    }
+    options.set_secret("access_token", Secret::new(TOKEN.into())).expect("a known key");
+    let session = Session::connect(&options, None).expect("the simulator lets us in");
+    let (mut floors, mut libraries, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let (mut floor_work, mut library_work) = (0.0, 0.0);
+    // The first round warms both up.
+    for round in 0..=ROUNDS {
+        let before = processor_seconds();
+        let reading = floor::read_pages(&server.url, ORGANIZATION, TOKEN, PAGE);
+        assert_eq!(reading.messages, MAILBOXES / PAGE);
+        let between = processor_seconds();
+        let mut count = 0;
+        let time = get_mailboxes(&session, |document| {
+            std::hint::black_box(document);
+            count += 1;
+        });
+        assert_eq!(count, MAILBOXES);
+        if round > 0 {
+            floor_work += between - before;
+            library_work += processor_seconds() - between;
+            bytes = reading.bytes;
+            floors.push(reading.time);
+            libraries.push(time);
+        }
+    }
+    let middle = |times: &mut Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    };
+    let (floor, library) = (middle(&mut floors), middle(&mut libraries));
+    for (name, seconds, work) in [("HTTP and the links only", floor, floor_work), ("library", library, library_work)] {
+        println!(
+            "  {name:<30}{:>9.0} objects/s {:>6.0} MB/s of HTTP {:>6.0} ms of processor",
+            MAILBOXES as f64 / seconds,
+            bytes as f64 / seconds / 1e6,
+            work / ROUNDS as f64 * 1e3
+        );
+    }
+    let ratio = floor / library;
+    println!("  library / floor: {:.0} % (80 % {})", ratio * 100.0, verdict(ratio, 0.8));
 }
 
 /// Reads slowly, and tells the most memory that this process ever held, in KiB.
