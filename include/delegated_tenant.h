@@ -532,8 +532,9 @@ dt_status dt_options_set(dt_options *options,
                          dt_error **error);
 
 /**
- * Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`, or, for Exchange Online,
- * `client_secret`, `certificate` (the content of `certificate_file`: PEM, or a .pfx in base64), `certificate_password`,
+ * Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`,
+ * `proxy_variables` (`HTTPS_PROXY=…`, `NO_PROXY=…` and the like, one a line, in place of the process's own variables), or, for
+ * Exchange Online, `client_secret`, `certificate` (the content of `certificate_file`: PEM, or a .pfx in base64), `certificate_password`,
  * `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
  * the tenant of each session's organization.
  *
@@ -544,7 +545,11 @@ dt_status dt_options_set(dt_options *options,
  *
  * **Returns:** as `dt_options_set`.
  */
-dt_status dt_options_set_secret(dt_options *options, const char *key, const uint8_t *value, size_t length, dt_error **error);
+dt_status dt_options_set_secret(dt_options *options,
+                                const char *key,
+                                const uint8_t *value,
+                                size_t length,
+                                dt_error **error);
 
 /**
  * Frees options. NULL is allowed. Sessions opened with them are not touched.

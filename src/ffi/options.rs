@@ -105,8 +105,9 @@ pub unsafe extern "C" fn dt_options_set(
     })
 }
 
-/// Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`, or, for Exchange Online,
-/// `client_secret`, `certificate` (the content of `certificate_file`: PEM, or a .pfx in base64), `certificate_password`,
+/// Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`,
+/// `proxy_variables` (`HTTPS_PROXY=…`, `NO_PROXY=…` and the like, one a line, in place of the process's own variables), or, for
+/// Exchange Online, `client_secret`, `certificate` (the content of `certificate_file`: PEM, or a .pfx in base64), `certificate_password`,
 /// `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
 /// the tenant of each session's organization.
 ///

@@ -44,6 +44,8 @@ pub struct HttpOptions {
     pub ca_file: Option<PathBuf>,
     /// Which way out.
     pub proxy: Proxy,
+    /// The variables that name proxies, a `NAME=value` a line, in place of the process's own.
+    pub proxy_variables: Option<Secret<String>>,
     /// Basic sign-in at the proxy.
     pub proxy_user: Option<String>,
     /// Basic sign-in at the proxy.
@@ -62,6 +64,7 @@ impl Default for HttpOptions {
             skip_revocation_check: false,
             ca_file: None,
             proxy: Proxy::Environment,
+            proxy_variables: None,
             proxy_user: None,
             proxy_password: Secret::default(),
             connect_timeout: Duration::from_secs(30),

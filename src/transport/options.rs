@@ -27,6 +27,7 @@ pub struct Options {
     pub(crate) proxy: Option<String>,
     pub(crate) proxy_user: Option<String>,
     pub(crate) proxy_password: Option<Secret<String>>,
+    pub(crate) proxy_variables: Option<Secret<String>>,
     pub(crate) proxy_authentication: Option<String>,
     pub(crate) open_timeout: Duration,
     pub(crate) operation_timeout: Duration,
@@ -117,6 +118,7 @@ impl Default for Options {
             proxy: None,
             proxy_user: None,
             proxy_password: None,
+            proxy_variables: None,
             proxy_authentication: None,
             open_timeout: Duration::from_secs(180),
             operation_timeout: Duration::from_secs(180),
@@ -159,8 +161,16 @@ impl Default for Options {
 }
 
 /// The keys of [`Options::set_secret`].
-const SECRETS: [&str; 7] =
-    ["password", "proxy_password", "client_secret", "certificate", "certificate_password", "access_token", "refresh_token"];
+const SECRETS: [&str; 8] = [
+    "password",
+    "proxy_password",
+    "proxy_variables",
+    "client_secret",
+    "certificate",
+    "certificate_password",
+    "access_token",
+    "refresh_token",
+];
 
 const CONTEXT: &str = "set option";
 
@@ -364,12 +374,14 @@ impl Options {
     }
 
     /// One secret option: `password`, which may be `Bearer ` and a token of any length (on the way of remote PowerShell with
-    /// `BasicAuthToOAuthConversion=true` in the URI), `proxy_password`, `client_secret`, `certificate` (PEM, or a .pfx in base64), `certificate_password`,
+    /// `BasicAuthToOAuthConversion=true` in the URI), `proxy_password`, `proxy_variables` (`HTTPS_PROXY=…` and the like, one a line, in
+    /// place of the process's own variables: they may hold a password), `client_secret`, `certificate` (PEM, or a .pfx in base64), `certificate_password`,
     /// `access_token` or `refresh_token`.
     pub fn set_secret(&mut self, key: &str, value: Secret<String>) -> Result<()> {
         match key {
             "password" => self.password = Some(value),
             "proxy_password" => self.proxy_password = Some(value),
+            "proxy_variables" => self.proxy_variables = Some(value),
             "client_secret" => self.client_secret = Some(value),
             "certificate" => self.certificate = Some(value),
             "certificate_password" => self.certificate_password = Some(value),
@@ -403,6 +415,7 @@ impl Options {
             proxy,
             proxy_user: self.proxy_user.clone(),
             proxy_password: self.proxy_password.clone().unwrap_or_default(),
+            proxy_variables: self.proxy_variables.clone(),
             // The open as a whole has its own limit, and so has every request.
             connect_timeout: self.open_timeout.max(HttpOptions::default().connect_timeout),
             ..HttpOptions::default()

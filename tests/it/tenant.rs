@@ -322,6 +322,33 @@ fn a_request_that_was_refused_goes_out_again_with_the_new_secret() {
 }
 
 #[test]
+fn secrets_that_are_no_better_do_not_end_a_session_between_commands() {
+    let tenant = tenant(|b| b.token("old").token("new").keep_alive(Duration::from_millis(20)));
+    let uri = format!("{}?BasicAuthToOAuthConversion=true", tenant.uri());
+    let mut o = options(&tenant, &[("uri", &uri), ("renewable", "true")]);
+    o.set_secret("password", Secret::new("Bearer old".into())).unwrap();
+    let session = Session::connect(&o, None).unwrap();
+    let pools = || tenant.stats().operations.get("pool").copied().unwrap_or(0);
+    token(&session, "false");
+    // The pool's own Receive is refused with each.
+    for _ in 0..8 {
+        let before = pools();
+        while !session.wants_secret() {
+            thread::yield_now();
+        }
+        token(&session, "false");
+        while session.state() == State::Opened && pools() == before && session.wants_secret() {
+            thread::yield_now();
+        }
+    }
+    token(&session, "new");
+    let (records, error) = collect(&session.invoke(&command("Get-OrganizationConfig", &[])).unwrap());
+    assert!(error.is_none() && outputs(&records).len() == 1, "{error:?}");
+    session.disconnect(LONG).unwrap();
+    until_empty(&tenant);
+}
+
+#[test]
 fn a_secret_that_is_no_better_ends_the_command_and_not_the_session() {
     let (tenant, session) = renewable();
     token(&session, "false");

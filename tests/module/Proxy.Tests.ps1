@@ -59,3 +59,28 @@ Describe 'The proxy settings of Windows' {
         finally { Stop-TestServers }
     }
 }
+
+Describe 'The environment' -Skip:(-not $env:DT_SIM) {
+    AfterAll { Stop-TestServers }
+
+    It 'is heeded as the script has changed it' {
+        $tenant = Start-Simulator
+        $open = @{ ConnectionUri = $tenant.Uri; AllowUnencrypted = $true; Credential = (New-TestCredential); ErrorVariable = 'failed'; ErrorAction = 'SilentlyContinue' }
+        $before = $env:HTTP_PROXY
+        try {
+            # Nothing listens there.
+            $env:HTTP_PROXY = 'http://user:hush@127.0.0.1:1'
+            Connect-DelegatedTenant @open | Should -BeNullOrEmpty
+            "$($failed[0])" | Should -Match 'the proxy cannot be reached'
+            "$($failed[0] | Format-List -Force | Out-String)" | Should -Not -Match 'hush'
+            $env:NO_PROXY = '127.0.0.1'
+            $session = Connect-DelegatedTenant @open
+            "$($session.State)" | Should -Be 'Opened'
+            Disconnect-DelegatedTenant $session
+        }
+        finally {
+            $env:HTTP_PROXY = $before
+            $env:NO_PROXY = $null
+        }
+    }
+}

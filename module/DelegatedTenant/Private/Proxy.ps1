@@ -16,6 +16,17 @@ function script:Get-SystemProxy([string] $AccessType, [uri] $Uri) {
     Select-ProxyFor $Uri $settings.Proxy $settings.Bypass
 }
 
+# The variables that name proxies, a line each, as PowerShell has them now; a secret, since a proxy's address may hold a password.
+function script:Get-ProxyVariable {
+    $secret = [securestring]::new()
+    foreach ($name in 'HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy', 'NO_PROXY', 'no_proxy', 'REQUEST_METHOD') {
+        $value = [Environment]::GetEnvironmentVariable($name)
+        if ($value) { foreach ($character in "$name=$value".Replace("`n", ' ').ToCharArray()) { $secret.AppendChar($character) } }
+        $secret.AppendChar("`n")
+    }
+    $secret
+}
+
 # Which of a list as WinHTTP writes it ("proxy:80", or "http=a:80;https=b:443") serves an address, and whether it goes round.
 function script:Select-ProxyFor([uri] $Uri, [string] $List, [string] $Bypass) {
     foreach ($entry in $Bypass -split '[;\s]+') {

@@ -55,6 +55,8 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     $settings = [ordered]@{ host_name = $HostOfCaller.Name; interactive = $true; host_data = Get-HostData $HostOfCaller }
     # Off Windows, what PowerShell sets in its environment is seen by its children only, not by the library.
     if ($env:DT_LEDGER) { $settings.ledger = $env:DT_LEDGER }
+    # Off Windows, PowerShell keeps the environment to itself: what a script sets with $env: does not reach a library.
+    if ($script:Edition.OtherSystems -and -not $IsWindows) { $settings.proxy_variables = Get-ProxyVariable } # 7: elsewhere it is Windows
     if ($SessionOption) {
         # An option that was not touched says nothing: the defaults are the library's.
         $plain = [System.Management.Automation.Remoting.PSSessionOption]::new()

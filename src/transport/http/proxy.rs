@@ -35,6 +35,10 @@ impl Routes {
                 Ok(Self { http: Some(url.clone()), https: Some(url), bypass: Vec::new() })
             }
             Proxy::Environment => {
+                let variable = |name: &str| match &options.proxy_variables {
+                    None => variable(name),
+                    Some(lines) => lines.reveal().lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('=').map(str::to_owned)),
+                };
                 let set = |names: [&'static str; 2]| {
                     names.into_iter().find_map(|name| variable(name).filter(|v| !v.trim().is_empty()).map(|v| (name, v)))
                 };
@@ -159,6 +163,15 @@ mod tests {
         assert_eq!(way(&r, "https://x/").as_deref(), Some("http://b:1/"));
         assert_eq!(way(&r, "http://x/").as_deref(), Some("http://d:4/"));
         assert_eq!(way(&routes(&[]).unwrap(), "https://x/"), None);
+    }
+
+    #[test]
+    fn variables_that_are_given_stand_for_the_processs_own() {
+        let options =
+            HttpOptions { proxy_variables: Some(Secret::new("NO_PROXY=b\nHTTPS_PROXY=http://u:p=q@a:1".into())), ..HttpOptions::default() };
+        let r = Routes::new(&options, |_| Some("http://c:1".into())).unwrap();
+        assert_eq!(way(&r, "https://x/").as_deref(), Some("http://u:p%3Dq@a:1/"));
+        assert_eq!((way(&r, "https://b/"), way(&r, "http://x/")), (None, None));
     }
 
     #[test]

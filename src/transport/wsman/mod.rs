@@ -334,8 +334,8 @@ impl Road {
         let reply = loop {
             let secret = *self.secrets.borrow();
             let reply = http.post(&target.url, text.clone(), timeout).await?;
-            match may_wait.filter(|_| reply.status == 401 && refused < renewal::TRIES) {
-                Some(limit) if self.renewed(secret, limit).await => refused += 1,
+            match may_wait.filter(|(_, tries)| reply.status == 401 && refused < *tries) {
+                Some((limit, _)) if self.renewed(secret, limit).await => refused += 1,
                 _ => break reply,
             }
         };

@@ -12,8 +12,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// New secrets that one request may be refused with.
-pub(super) const TRIES: u32 = 3;
+/// New secrets that one request of a command may be refused with.
+const TRIES: u32 = 3;
 
 /// After how long unused Exchange closes a session, where the server has not told it.
 const IDLE: Duration = Duration::from_secs(900);
@@ -68,15 +68,16 @@ impl Road {
         error.with_remedy(remedy)
     }
 
-    /// How long this request may wait for a new secret; None where its refusal is an answer: at the open a wrong password
+    /// How long this request may wait for a new secret, and how many it may be refused with; None where its refusal is an answer: at the open a wrong password
     /// is the likelier cause, and at the end nobody brings another.
-    pub(super) fn may_wait(&self, body: &Request) -> Option<Duration> {
+    pub(super) fn may_wait(&self, body: &Request) -> Option<(Duration, u32)> {
         match body {
             _ if !self.options.renewable => None,
             Request::Create(_) | Request::Delete => None,
-            // Between commands nobody looks; beyond this time the shell is gone.
-            Request::Receive { command_id: None } => Some(self.status.idle_timeout.get().copied().unwrap_or(IDLE)),
-            _ => Some(self.options.operation_timeout),
+            // Between commands nobody looks; beyond this time the shell is gone. Secrets that are no better end the command
+            // that they were given for, and not the session.
+            Request::Receive { command_id: None } => Some((self.status.idle_timeout.get().copied().unwrap_or(IDLE), u32::MAX)),
+            _ => Some((self.options.operation_timeout, TRIES)),
         }
     }
 
