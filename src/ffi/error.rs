@@ -59,41 +59,7 @@ fn message(error: &Error) -> String {
 
 /// PowerShell's ErrorCategory by its number (MS-PSRP 2.2.3.9).
 fn category_name(number: i64) -> Option<&'static str> {
-    const NAMES: [&str; 32] = [
-        "NotSpecified",
-        "OpenError",
-        "CloseError",
-        "DeviceError",
-        "DeadlockDetected",
-        "InvalidArgument",
-        "InvalidData",
-        "InvalidOperation",
-        "InvalidResult",
-        "InvalidType",
-        "MetadataError",
-        "NotImplemented",
-        "NotInstalled",
-        "ObjectNotFound",
-        "OperationStopped",
-        "OperationTimeout",
-        "SyntaxError",
-        "ParserError",
-        "PermissionDenied",
-        "ResourceBusy",
-        "ResourceExists",
-        "ResourceUnavailable",
-        "ReadError",
-        "WriteError",
-        "FromStdErr",
-        "SecurityError",
-        "ProtocolError",
-        "ConnectionError",
-        "AuthenticationError",
-        "LimitsExceeded",
-        "QuotaExceeded",
-        "NotEnabled",
-    ];
-    NAMES.get(usize::try_from(number).ok()?).copied()
+    crate::error::CATEGORIES.get(usize::try_from(number).ok()?).copied()
 }
 
 /// Whether trying again can help, as `dt_error_retry` gives it. Advice: the library never sends a command again by itself.

@@ -1,7 +1,7 @@
 //! What the service says when it refuses: every shape of the error envelope, as the error record that Microsoft's module makes
 //! of it, and as an error of this library where no cmdlet was reached.
 
-use super::records::{CATEGORIES, Failure, category};
+use super::records::{Failure, category};
 use crate::error::{Error, ErrorKind, fact};
 use crate::transport::http::HttpResponse;
 use serde_json::Value as Json;
@@ -142,7 +142,8 @@ fn of_envelope(error: &Json, head: &Head) -> Failure {
         .filter(|t| t.contains('.') && !t.contains(' '));
     let code = detail.and_then(|d| d.get("code"));
     let category = code.map_or(0, |code| {
-        let number = code.as_i64().or_else(|| code.as_str()?.parse().ok()).filter(|n| (0..CATEGORIES.len() as i64).contains(n));
+        let number =
+            code.as_i64().or_else(|| code.as_str()?.parse().ok()).filter(|n| (0..crate::error::CATEGORIES.len() as i64).contains(n));
         number.map_or_else(|| code.as_str().map_or(0, category), |n| n as i32)
     });
     let target = text(detail.and_then(|d| d.get("target"))).unwrap_or_default();

@@ -24,45 +24,9 @@ pub(super) struct Failure {
     pub(super) remedy: Option<String>,
 }
 
-/// The names of ErrorCategory by their numbers.
-pub(super) const CATEGORIES: [&str; 32] = [
-    "NotSpecified",
-    "OpenError",
-    "CloseError",
-    "DeviceError",
-    "DeadlockDetected",
-    "InvalidArgument",
-    "InvalidData",
-    "InvalidOperation",
-    "InvalidResult",
-    "InvalidType",
-    "MetadataError",
-    "NotImplemented",
-    "NotInstalled",
-    "ObjectNotFound",
-    "OperationStopped",
-    "OperationTimeout",
-    "SyntaxError",
-    "ParserError",
-    "PermissionDenied",
-    "ResourceBusy",
-    "ResourceExists",
-    "ResourceUnavailable",
-    "ReadError",
-    "WriteError",
-    "FromStdErr",
-    "SecurityError",
-    "ProtocolError",
-    "ConnectionError",
-    "AuthenticationError",
-    "LimitsExceeded",
-    "QuotaExceeded",
-    "NotEnabled",
-];
-
 /// The number of a category.
 pub(super) fn category(name: &str) -> i32 {
-    CATEGORIES.iter().position(|c| *c == name).unwrap_or(0) as i32
+    crate::error::CATEGORIES.iter().position(|c| *c == name).unwrap_or(0) as i32
 }
 
 impl Failure {
@@ -106,7 +70,7 @@ impl Failure {
             Some(_) => format!("{}...", self.target_name.chars().take(37).collect::<String>()),
             None => self.target_name.clone(),
         };
-        let name = CATEGORIES.get(self.category as usize).unwrap_or(&"NotSpecified");
+        let name = crate::error::CATEGORIES.get(self.category as usize).unwrap_or(&"NotSpecified");
         let mut properties = vec![
             Property::new("Exception", exception),
             Property::new("TargetObject", target),
