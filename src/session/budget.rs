@@ -110,11 +110,13 @@ impl Core {
             let mut changes = CHANGED.subscribe();
             loop {
                 changes.mark_unchanged();
+                // In this order: who left its place to this one is then among the holders.
+                let first = ticket.is_first();
                 let holders = self.others_of(ledger, account).await;
                 let now = Instant::now();
                 // More than the budget are open: then the server allows more, and how many it alone knows.
                 let free = holders.len() < full_at || (ask_at.is_none() && holders.len() > budget);
-                if now >= deadline || (ticket.is_first() && (free || ask_at.is_some_and(|at| now >= at))) {
+                if now >= deadline || (first && (free || ask_at.is_some_and(|at| now >= at))) {
                     break;
                 }
                 *lock(&self.waiting) = Some(waiting_for(account, &holders));
