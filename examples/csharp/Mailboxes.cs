@@ -1,49 +1,49 @@
-// Lists an organization's mailboxes through the C library. With the library beside the program:
+// Lists an organization's mailboxes through the C library:
 //     DT_PASSWORD=... dotnet run -- https://mail.hoster.example/PowerShell fabrikam.com admin@partner.com
 using System;
-using System.Runtime.InteropServices;
 using System.Text;
+using System.Xml;
+using static DelegatedTenant;
 
 static class Mailboxes
 {
-    const string Library = "delegated_tenant";
-    [DllImport(Library)] static extern int dt_options_new(out IntPtr options, out IntPtr error);
-    [DllImport(Library)] static extern int dt_options_set(IntPtr options, [MarshalAs(UnmanagedType.LPUTF8Str)] string key, [MarshalAs(UnmanagedType.LPUTF8Str)] string value, out IntPtr error);
-    [DllImport(Library)] static extern int dt_options_set_secret(IntPtr options, [MarshalAs(UnmanagedType.LPUTF8Str)] string key, byte[] value, nuint length, out IntPtr error);
-    [DllImport(Library)] static extern int dt_session_connect(IntPtr options, IntPtr cancel, out IntPtr session, out IntPtr error);
-    [DllImport(Library)] static extern int dt_session_disconnect(IntPtr session, uint waitMs, out IntPtr error);
-    [DllImport(Library)] static extern int dt_command_new(out IntPtr command, out IntPtr error);
-    [DllImport(Library)] static extern int dt_command_add(IntPtr command, [MarshalAs(UnmanagedType.LPUTF8Str)] string name, out IntPtr error);
-    [DllImport(Library)] static extern int dt_command_add_int(IntPtr command, [MarshalAs(UnmanagedType.LPUTF8Str)] string name, long value, out IntPtr error);
-    [DllImport(Library)] static extern int dt_session_invoke(IntPtr session, IntPtr command, out IntPtr invocation, out IntPtr error);
-    [DllImport(Library)] static extern int dt_invocation_next(IntPtr invocation, uint waitMs, out IntPtr item, out IntPtr error);
-    [DllImport(Library)] static extern int dt_item_kind(IntPtr item);
-    [DllImport(Library)] static extern IntPtr dt_item_clixml(IntPtr item, IntPtr length);
-    [DllImport(Library)] static extern void dt_item_free(IntPtr item);
-    [DllImport(Library)] static extern IntPtr dt_error_message(IntPtr error);
-
-    // From 100 on a status is an error. A program that goes on after one frees it, by dt_error_free.
-    static int Checked(int status, IntPtr error) => status < 100 ? status : throw new InvalidOperationException(Marshal.PtrToStringUTF8(dt_error_message(error)));
-
-    static void Main(string[] arguments)
+    static int Main(string[] arguments)
     {
-        Checked(dt_options_new(out var options, out var error), error);
-        Checked(dt_options_set(options, "uri", arguments[0], out error), error);
-        Checked(dt_options_set(options, "organization", arguments[1], out error), error);
-        Checked(dt_options_set(options, "user", arguments[2], out error), error);
-        if (arguments[0].StartsWith("http://127.0.0.1")) Checked(dt_options_set(options, "allow_unencrypted", "true", out error), error);
-        var password = Encoding.UTF8.GetBytes(Environment.GetEnvironmentVariable("DT_PASSWORD") ?? "");
-        Checked(dt_options_set_secret(options, "password", password, (nuint)password.Length, out error), error);
-        Checked(dt_session_connect(options, IntPtr.Zero, out var session, out error), error);
+        try { List(arguments[0], arguments[1], arguments[2], Environment.GetEnvironmentVariable("DT_PASSWORD") ?? ""); return 0; }
+        catch (InvalidOperationException failure) { Console.Error.WriteLine(failure.Message); return 1; }
+    }
+
+    static void List(string uri, string organization, string user, string password)
+    {
+        Check(dt_options_new(out var options, out var error), error);
+        Check(dt_options_set(options, "uri", uri, out error), error);
+        Check(dt_options_set(options, "organization", organization, out error), error);
+        Check(dt_options_set(options, "user", user, out error), error);
+        if (uri.StartsWith("http://127.0.0.1")) // a simulated tenant on this machine
+            Check(dt_options_set(options, "allow_unencrypted", "true", out error), error);
+        var secret = Encoding.UTF8.GetBytes(password);
+        Check(dt_options_set_secret(options, "password", secret, (UIntPtr)secret.Length, out error), error);
+        Check(dt_session_connect(options, IntPtr.Zero, out var session, out error), error);
         try
         {
-            Checked(dt_command_new(out var command, out error), error);
-            Checked(dt_command_add(command, "Get-Mailbox", out error), error);
-            Checked(dt_command_add_int(command, "ResultSize", 10, out error), error);
-            Checked(dt_session_invoke(session, command, out var invocation, out error), error);
-            for (; Checked(dt_invocation_next(invocation, uint.MaxValue, out var item, out error), error) == 0; dt_item_free(item))
-                if (dt_item_kind(item) == 1) Console.WriteLine(Marshal.PtrToStringUTF8(dt_item_clixml(item, IntPtr.Zero)));
+            Check(dt_command_new(out var command, out error), error);
+            Check(dt_command_add(command, "Get-Mailbox", out error), error);
+            Check(dt_command_add_int(command, "ResultSize", 10, out error), error);
+            Check(dt_session_invoke(session, command, out var invocation, out error), error);
+            for (; Check(dt_invocation_next(invocation, Forever, out var item, out error), error) != StatusEnd; dt_item_free(item))
+                if (dt_item_kind(item) == ItemOutput)
+                {
+                    var record = new XmlDocument();
+                    record.LoadXml(Clixml(item));
+                    Console.WriteLine(record.SelectSingleNode("//*[@N='PrimarySmtpAddress']").InnerText);
+                }
+                else if (dt_item_kind(item) == ItemWarning || dt_item_kind(item) == ItemError)
+                    Console.Error.WriteLine(Text(item));
+            dt_invocation_free(invocation);
+            dt_command_free(command);
         }
-        finally { Checked(dt_session_disconnect(session, uint.MaxValue, out error), error); }
+        finally { Check(dt_session_disconnect(session, Forever, out error), error); }
+        dt_session_free(session);
+        dt_options_free(options);
     }
 }

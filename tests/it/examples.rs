@@ -43,6 +43,7 @@ fn lists_mailboxes(command: impl Fn() -> Command) {
     let run = |password: &str| {
         let mut command = command();
         command.args([&tenant.uri(), "fabrikam.com", "admin@partner.com"]).env("DT_PASSWORD", password).env("DT_LIBRARY_PATH", &library);
+        command.env("LD_LIBRARY_PATH", library.parent().expect("a folder"));
         command.stdin(Stdio::null()).output().expect("it starts")
     };
     let (good, bad) = (run("secret"), run("wrong"));
@@ -60,6 +61,30 @@ fn python_lists_mailboxes() {
     lists_mailboxes(|| {
         let mut command = Command::new(&python);
         command.arg(support::root().join("examples/python/mailboxes.py"));
+        command
+    });
+}
+
+/// Compiled by Mono, and run by it and, the same assembly, by the .NET that PowerShell is.
+#[test]
+#[cfg(target_os = "linux")]
+fn csharp_lists_mailboxes() {
+    let (Some(mcs), Some(mono)) = (support::in_path("mcs"), support::in_path("mono")) else { return support::require("mono") };
+    let program = support::scratch("csharp").join("mailboxes.exe");
+    let sources = support::root().join("examples/csharp");
+    output(Command::new(mcs).arg("-warnaserror").arg(format!("-out:{}", program.display())).arg(sources.join("*.cs")));
+    lists_mailboxes(|| {
+        let mut command = Command::new(&mono);
+        command.arg(&program);
+        command
+    });
+    let Some(pwsh) = support::pwsh() else { return };
+    let script = program.with_file_name("run.ps1");
+    let start = format!("exit [Reflection.Assembly]::LoadFrom('{}').EntryPoint.Invoke($null, @(, [string[]] $args))", program.display());
+    std::fs::write(&script, start).expect("a file");
+    lists_mailboxes(|| {
+        let mut command = Command::new(&pwsh);
+        command.args(["-NoProfile", "-File"]).arg(&script);
         command
     });
 }
