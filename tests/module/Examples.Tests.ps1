@@ -48,6 +48,8 @@ Describe 'The examples in the help' -Skip:(-not $env:DT_SIM) {
         $text = $Code
         # Connecting: to the simulated tenant, which speaks http.
         $text = [regex]::Replace($text, '(Connect|Test)-DelegatedTenant(?! -\w*ComputerName)(?: ''?http\S+| -ConnectionUri \S+)?', "`$1-DelegatedTenant -ConnectionUri $uri -AllowUnencrypted")
+        # A call that opens its own session on Exchange Online.
+        $text = $text -replace 'Invoke-TenantCmdlet -Organization', "Invoke-TenantCmdlet -ConnectionUri $uri -AllowUnencrypted -Organization"
         # An application signs in where the simulated tenant has its authority.
         $text = $text -replace "-ConnectionUri \S+ (.*)-AppId ", "-ConnectionUri $rest `$1-AzureADAuthorizationEndpointUri $authority -AppId " -replace 'fabrikam\.onmicrosoft\.com', 'fabrikam.com'
         $text = $text.Replace('.\Nightly.ps1', '$null')

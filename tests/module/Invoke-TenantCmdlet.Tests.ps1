@@ -284,13 +284,6 @@ Describe 'Several sessions, and jobs' {
         $shown = $session | Format-Table | Out-String -Width 120
         ($shown.Trim() -split '\r?\n')[0] -split '\s+' | Should -Be 'Id', 'Name', 'Organization', 'ComputerName', 'State', 'Availability', 'Transport', 'ComputerType', 'ConfigurationName'
     }
-
-    It 'has each parameter of opening beside its URI' {
-        $own = (Get-Command Invoke-TenantCmdlet).Parameters
-        foreach ($name in 'Organization', 'Credential', 'Authentication', 'ConfigurationName', 'AllowRedirection', 'SessionOption', 'AllowUnencrypted', 'OpenTimeout', 'OperationTimeout', 'CancelTimeout', 'IdleTimeout', 'Proxy', 'ProxyCredential', 'NoProxy') {
-            "$name $($own.ContainsKey($name) -and $own[$name].ParameterSets.ContainsKey('Uri'))" | Should -Be "$name True"
-        }
-    }
 }
 
 Describe 'The host of the caller' {

@@ -111,11 +111,54 @@ Describe 'The help of <_>' -ForEach $commands {
 
     It 'describes each parameter' {
         $common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
-        # Those of the temporary session are described where sessions are opened.
-        $elsewhere = if ($command.Name -eq 'Invoke-TenantCmdlet') { $command.Parameters.Values | Where-Object { $_.ParameterSets.ContainsKey('Uri') -and -not $_.ParameterSets.ContainsKey('Session') -and $_.Name -ne 'ConnectionUri' } | ForEach-Object Name }
-        foreach ($name in $command.Parameters.Keys | Where-Object { $_ -notin $common -and $_ -notin $elsewhere }) {
+        foreach ($name in $command.Parameters.Keys | Where-Object { $_ -notin $common }) {
             $text = "$((($help.parameters.parameter | Where-Object name -eq $name).description).Text)"
             "$name $($text.Length -gt 10)" | Should -Be "$name True"
         }
+    }
+}
+
+# They stand in each command, for Get-Help, Get-Command -Syntax and completion to know them; here they are held equal.
+Describe 'The parameters of opening in <_>' -ForEach 'Test-DelegatedTenant', 'Invoke-TenantCmdlet' {
+    BeforeAll {
+        $connect, $command = (Get-Command Connect-DelegatedTenant), (Get-Command $_)
+        $common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
+        $own = if ($_ -eq 'Test-DelegatedTenant') {
+            # What becomes of the session: a test has none to give, waits for none, and always verifies.
+            @{ Without = 'Name', 'ThrottleLimit', 'Reconnect', 'VerifyOrganization', 'WaitForSession', 'WaitTimeout', 'SessionLimit'; Help = 'ConnectionUri', 'ComputerName', 'TokenCallback', 'OpenTimeout' }
+        }
+        else { @{ Without = 'Name', 'Reconnect', 'ComputerName', 'Port', 'UseSSL', 'ApplicationName'; Help = 'ConnectionUri', 'ThrottleLimit', 'Organization' } }
+        $shared = $connect.Parameters.Keys | Where-Object { $_ -notin $common -and $_ -notin $own.Without }
+
+        function Get-Declaration($Parameter) {
+            $type = $Parameter.ParameterType
+            if ($type.IsArray -and $Parameter.Name -in 'ConnectionUri', 'ComputerName') { $type = $type.GetElementType() }
+            "$($Parameter.Name) [$type] $($Parameter.Aliases -join ',')"
+            foreach ($attribute in $Parameter.Attributes) {
+                if ($attribute -is [ValidateRange]) { "range $($attribute.MinRange) $($attribute.MaxRange)" }
+                elseif ($attribute -is [ValidateSet]) { "set $($attribute.ValidValues)" }
+                elseif ($attribute -isnot [Parameter] -and $attribute -isnot [Alias]) { $attribute.GetType().Name }
+            }
+        }
+    }
+
+    It 'are those of Connect-DelegatedTenant' {
+        foreach ($name in $shared) {
+            $command.Parameters.ContainsKey($name) | Should -BeTrue -Because "$name is one"
+            (Get-Declaration $command.Parameters[$name] | Sort-Object) -join "`n" | Should -Be ((Get-Declaration $connect.Parameters[$name] | Sort-Object) -join "`n")
+        }
+    }
+
+    It 'belong to the parameter sets in which a session is opened, and to no other' {
+        foreach ($name in $shared | Where-Object { $_ -ne 'ThrottleLimit' }) {
+            $sets = if ($command.Name -eq 'Invoke-TenantCmdlet') { 'FilePathUri', 'Uri' } else { $connect.Parameters[$name].ParameterSets.Keys }
+            "$name $($command.Parameters[$name].ParameterSets.Keys | Sort-Object)" | Should -Be "$name $($sets | Sort-Object)"
+        }
+    }
+
+    It 'are described alike' {
+        $helpOf = @{}
+        foreach ($one in $connect, $command) { $helpOf[$one.Name] = $one.ScriptBlock.Ast.GetHelpContent().Parameters }
+        foreach ($name in $shared | Where-Object { $_ -notin $own.Help }) { $helpOf[$command.Name][$name.ToUpperInvariant()] | Should -Be $helpOf['Connect-DelegatedTenant'][$name.ToUpperInvariant()] }
     }
 }

@@ -101,3 +101,42 @@ Describe 'Connect-DelegatedTenant on the REST road' {
         { Connect-DelegatedTenant -Organization fabrikam.com -CertificateThumbprint 00 -ErrorAction Stop } | Should -Throw -ErrorId 'NotSupported,Connect-DelegatedTenant'
     }
 }
+
+Describe 'Invoke-TenantCmdlet with a session of its own, on the REST road' {
+    BeforeAll {
+        $signIn = @{
+            Organization = 'fabrikam.com'; AppId = '11111111-2222-3333-4444-555555555555'; AllowUnencrypted = $true
+            ClientSecret = (New-TestCredential 'x' 'app-secret').Password; RefreshToken = (New-TestCredential 'x' 'partner-refresh-token').Password
+            AzureADAuthorizationEndpointUri = [uri]::new([uri] $script:Simulator.Uri, '/')
+        }
+    }
+    It 'signs in as Connect-DelegatedTenant does' {
+        (Invoke-TenantCmdlet $script:RestUri { Get-OrganizationConfig } @signIn -VerifyOrganization).Name | Should -Be 'fabrikam.onmicrosoft.com'
+        @('nobody', 'nobody2' | Invoke-TenantCmdlet -ConnectionUri $script:RestUri -ScriptBlock { Get-Mailbox } @signIn -ErrorVariable failed -ErrorAction SilentlyContinue).Count | Should -Be 0
+        $failed.Count | Should -Be 2
+    }
+    It 'does so in a job' {
+        $job = Invoke-TenantCmdlet $script:RestUri { Get-OrganizationConfig } @signIn -AsJob
+        ($job | Wait-Job | Receive-Job).Name | Should -Be 'fabrikam.onmicrosoft.com'
+        Remove-Job $job
+    }
+    It 'takes the first token from TokenCallback' {
+        $found = Invoke-TenantCmdlet $script:RestUri { Get-OrganizationConfig } -Organization fabrikam.com -AllowUnencrypted -TokenCallback { New-TestCredential 'any@partner.com' 'Bearer token-of-a-test' }
+        $found.Name | Should -Be 'fabrikam.onmicrosoft.com'
+    }
+    It 'goes to Exchange Online where an organization is named and no address' {
+        # It does not get there: the proxy is none.
+        $without = @{ Organization = 'fabrikam.com'; AccessToken = 'x'; Proxy = 'http://127.0.0.1:9'; ErrorAction = 'SilentlyContinue' }
+        Invoke-TenantCmdlet -ScriptBlock { Get-OrganizationConfig } @without -ErrorVariable failed
+        "$($failed[0])" | Should -Match '^\[outlook\.office365\.com\]'
+        $job = Invoke-TenantCmdlet -ScriptBlock { Get-OrganizationConfig } @without -AsJob
+        "$(($job | Wait-Job).Location) $($job.State)" | Should -Be 'Exchange Online Failed'
+        Remove-Job $job
+        $steps = Test-DelegatedTenant @without
+        ($steps | Where-Object Result -EQ Failed).Step | Should -Be 'TCP'
+    }
+    It 'runs nothing where nothing says in which session' {
+        { Invoke-TenantCmdlet -ScriptBlock { Get-Mailbox } -AccessToken x } | Should -Throw -ErrorId 'SessionNotNamed,Invoke-TenantCmdlet'
+        { Invoke-TenantCmdlet -FilePath $PSCommandPath } | Should -Throw -ErrorId 'SessionNotNamed,Invoke-TenantCmdlet'
+    }
+}

@@ -4,7 +4,7 @@
 function script:New-Flow($Statement, [bool] $Piped, [bool] $ShowComputerName) {
     @{
         Statement = $Statement; Piped = $Piped; ShowComputerName = $ShowComputerName; ShowOrganization = $false
-        Limit = 32; Alone = $false; Settings = $null
+        Limit = 32; Alone = $false; Settings = $null; TokenCallback = $null
         # Pipeline input for those whose turn has not come; nothing where nobody waits.
         Kept = [System.Collections.Generic.List[object]]::new(); InputEnded = $false
         Waiting = [System.Collections.Generic.Queue[object]]::new()
@@ -17,9 +17,9 @@ function script:New-Flow($Statement, [bool] $Piped, [bool] $ShowComputerName) {
     }
 }
 
-# $Child: the job of this target, where the command runs as one.
-function script:Add-Target($Flow, $Session, [uri] $Uri, $Child) {
-    $Flow.Waiting.Enqueue(@{ Session = $Session; Uri = $Uri; Temporary = $null -ne $Uri; Run = $null; Child = $Child; Told = 0; Failure = $null; Clock = $null })
+# What is to run the command: a session, or one that is opened at this address.
+function script:Add-Target($Flow, $Session, [uri] $Uri) {
+    $Flow.Waiting.Enqueue(@{ Session = $Session; Uri = $Uri; Temporary = $null -ne $Uri; Run = $null; Child = $null; Told = 0; Failure = $null; Clock = $null })
 }
 
 function script:Test-Flow($Flow) { $Flow.Waiting.Count + $Flow.Opening.Count + $Flow.Running.Count + $Flow.Closing.Count -gt 0 }
@@ -121,7 +121,10 @@ function script:Step-Flow($Flow, $Cmdlet) {
             $target.Session.Handle.Dispose()
             Stop-Target $target (New-OpenError $failed $target.Session) $Cmdlet
         }
-        else { Start-Target $Flow $target $Cmdlet }
+        else {
+            if ($Flow.TokenCallback) { Set-Renewal $target.Session $Flow.TokenCallback $Flow.Settings.password }
+            Start-Target $Flow $target $Cmdlet
+        }
     }
     foreach ($target in $Flow.Closing.ToArray()) {
         if ((Close-Session $target.Session $wait) -or $target.Clock.ElapsedMilliseconds -ge $target.Session.CancelTimeout) {

@@ -83,7 +83,7 @@ function script:New-TenantJob([string] $Command, [string] $Name, $Targets) {
         $child.Received.SetValue($getter.GetValue($child, $null), 0)
         $parent.Received.SetValue($child.Received[0], $places.Count)
         $ordered.SetValue($child, $true, $null)
-        $child.Place = if ($target.Uri) { $target.Uri.Host } else { $target.Session.ComputerName }
+        $child.Place = if (-not $target.Temporary) { $target.Session.ComputerName } elseif ($target.Uri.IsAbsoluteUri) { $target.Uri.Host } else { 'Exchange Online' }
         $places.Add($child.Place)
         $parent.ChildJobs.Add($child)
         $target.Child = $child

@@ -49,6 +49,27 @@ function script:Assert-Settings($Bound, $SessionOption) {
     }
 }
 
+# The options of the library for a command that opens a session: from its parameters, from what the caller's session state says, and from
+# whom is to be asked for a credential.
+function script:Get-OpeningSettings($Bound, $Cmdlet) {
+    $option = $Bound['SessionOption']
+    if (-not $option) { $option = $Cmdlet.SessionState.PSVariable.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
+    if ($Bound.ContainsKey('Credential') -and $null -eq $Bound['Credential']) { $Bound['Credential'] = Read-Credential $Cmdlet }
+    if ($Bound['TokenCallback']) { $Bound['Credential'] = Get-OpeningCredential $Bound['Credential'] $Bound['TokenCallback'] }
+    if ($Bound['CertificateThumbprint']) {
+        $text = 'A certificate is not looked up by its thumbprint: the library does not read certificate stores. Export it with its key, and name the file with -CertificateFilePath.'
+        throw [System.Management.Automation.ErrorRecord]::new([NotSupportedException]::new($text), 'NotSupported', 'NotImplemented', $Bound['CertificateThumbprint'])
+    }
+    Get-SessionSettings $Bound $option $Host
+}
+
+# Where a command is to open sessions: at its URIs, on its computers, or, for the library to fill in, on Exchange Online.
+function script:Get-OpeningAddress([uri[]] $Uri, [string[]] $Computer, [int] $Port, [bool] $UseSSL, [string] $Application) {
+    if ($Computer) { foreach ($one in $Computer) { ConvertTo-ConnectionUri $one $Port $UseSSL $Application } }
+    elseif ($Uri) { $Uri }
+    else { [uri]::new('', [UriKind]::Relative) }
+}
+
 # The options of the library from the parameters of a command and its PSSessionOption.
 function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     Assert-Settings $Bound $SessionOption
@@ -127,7 +148,7 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
 }
 
 # The address of a computer, with the identity and the words of New-PSSession where it is none.
-function script:ConvertTo-ConnectionUri([string] $Computer, [int] $Port, [bool] $UseSSL, [string] $Application, $Cmdlet) {
+function script:ConvertTo-ConnectionUri([string] $Computer, [int] $Port, [bool] $UseSSL, [string] $Application) {
     $name = if ($Computer -in '.', 'localhost') { 'localhost' } else { $Computer }
     $scheme = if ($UseSSL) { 'https' } else { 'http' }
     # An address of IPv6 has colons of its own.

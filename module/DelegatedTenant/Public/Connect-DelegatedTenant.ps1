@@ -252,18 +252,8 @@ function Connect-DelegatedTenant {
         $opening = [System.Collections.Generic.List[object]]::new()
         $told = 0
         try {
-            $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
-            if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
-            if ($TokenCallback) { $PSBoundParameters['Credential'] = Get-OpeningCredential $PSBoundParameters['Credential'] $TokenCallback }
-            $settings = Get-SessionSettings $PSBoundParameters $option $Host
-            if ($ComputerName) { $ConnectionUri = @(foreach ($one in $ComputerName) { ConvertTo-ConnectionUri $one $Port $UseSSL $ApplicationName $PSCmdlet }) }
-            if ($CertificateThumbprint) {
-                $text = 'A certificate is not looked up by its thumbprint: the library does not read certificate stores. Export it with its key, and name the file with -CertificateFilePath.'
-                $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new([NotSupportedException]::new($text), 'NotSupported', 'NotImplemented', $CertificateThumbprint))
-            }
-            # An empty one is for the library to fill in: Exchange Online, of the cloud that is named.
-            $addresses = if ($ConnectionUri) { $ConnectionUri } else { [uri]::new('', [UriKind]::Relative) }
-            $waiting = [System.Collections.Generic.Queue[uri]]::new([uri[]] @($addresses))
+            $settings = Get-OpeningSettings $PSBoundParameters $PSCmdlet
+            $waiting = [System.Collections.Generic.Queue[uri]]::new([uri[]] @(Get-OpeningAddress $ConnectionUri $ComputerName $Port $UseSSL $ApplicationName))
             $limit = if ($ThrottleLimit -gt 0) { $ThrottleLimit } else { 3 }
             while ($waiting.Count -or $opening.Count) {
                 $open = @(foreach ($session in $opening) { if ("$($session.State)" -in 'BeforeOpen', 'Opening') { $session } })

@@ -15,7 +15,8 @@ function Invoke-TenantCmdlet {
     .PARAMETER Session
     Sessions of Connect-DelegatedTenant. One is never implied.
     .PARAMETER ConnectionUri
-    Opens a session there for this call only, and closes it afterwards. For the other parameters of opening, see Connect-DelegatedTenant.
+    Opens a session there for this call only, and closes it afterwards. Without it, but with Organization, the session is on Exchange
+    Online, by its REST API. The parameters from Organization to NoProxy are those of Connect-DelegatedTenant.
     .PARAMETER ScriptBlock
     The cmdlets to run.
     .PARAMETER FilePath
@@ -37,6 +38,85 @@ function Invoke-TenantCmdlet {
     Where a session was lost before this command (it was unused for too long, its token ended, the server went), opens it again with its
     own options, into the same object, and warns of it. Nothing that has run is run again, and a session that is lost while this command
     runs is not opened again by it: its command may have done its work. A session that you closed stays closed.
+    .PARAMETER Organization
+    The customer's domain or tenant id; it becomes DelegatedOrg in the query.
+    .PARAMETER VerifyOrganization
+    Opens the session only where the server itself names the organization that was asked for as its own: by Get-OrganizationConfig or
+    among the domains of Get-AcceptedDomain. Where it is in another one, as in the partner's own, or cannot tell, the session is closed
+    and the error is WrongOrganization,PSSessionOpenFailed. The name that the server told is then the session's VerifiedOrganization.
+    .PARAMETER Credential
+    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
+    .PARAMETER TokenCallback
+    A script block that gives a new token: a string, a SecureString or a PSCredential with the token as its password. It is called before
+    a command when the token in use ends within five minutes, and when the server refuses it, also while a command runs: the request
+    that was refused did nothing and goes out again with the new token. Where Credential is absent, it is called for the first one too,
+    and gives a PSCredential. The session is handed to it. It runs where this command was called, never in another runspace: jobs and
+    parallel loops go on with the token that there is.
+    .PARAMETER Authentication
+    How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
+    .PARAMETER ConfigurationName
+    The session configuration of the server; Microsoft.Exchange when absent.
+    .PARAMETER AppId
+    Exchange Online: the application that signs in; Microsoft's own for PowerShell when absent.
+    .PARAMETER CertificateFilePath
+    Exchange Online: a .pfx or PEM file with the application's certificate and key.
+    .PARAMETER CertificatePassword
+    The password of that file.
+    .PARAMETER CertificateThumbprint
+    Not supported: certificate stores are not read. Use CertificateFilePath.
+    .PARAMETER ClientSecret
+    Exchange Online: the application's secret.
+    .PARAMETER RefreshToken
+    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
+    Organization. With the AppId (and ClientSecret) that it was given to.
+    .PARAMETER AccessToken
+    Exchange Online: a ready token, as text or SecureString. It is not renewed.
+    .PARAMETER ManagedIdentity
+    Exchange Online: signs in as the machine this runs on.
+    .PARAMETER ManagedIdentityAccountId
+    Which of the machine's identities.
+    .PARAMETER Device
+    Exchange Online: shows a code, to sign in with on any other device.
+    .PARAMETER UserPrincipalName
+    Exchange Online: who signs in.
+    .PARAMETER ExchangeEnvironmentName
+    Exchange Online: the cloud; the commercial one when absent.
+    .PARAMETER AzureADAuthorizationEndpointUri
+    Exchange Online: who issues tokens; the cloud's own when absent.
+    .PARAMETER PageSize
+    Exchange Online: how many objects one answer holds, 1000 when absent.
+    .PARAMETER AllowRedirection
+    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of SessionOption says (5). Each
+    new address is shown as a warning.
+    .PARAMETER RedirectionHost
+    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes there.
+    .PARAMETER SessionOption
+    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one. ProxyAccessType
+    IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the environment decides.
+    .PARAMETER AllowUnencrypted
+    Allows an http address. The password then travels readable for anybody on the way.
+    .PARAMETER OpenTimeout
+    How long opening may take, in milliseconds.
+    .PARAMETER OperationTimeout
+    How long one operation on the server may take, in milliseconds.
+    .PARAMETER CancelTimeout
+    How long stopping and closing may take, in milliseconds.
+    .PARAMETER IdleTimeout
+    After how long without use the server may close the session, in milliseconds; at least 60000.
+    .PARAMETER WaitForSession
+    Where the account has all the sessions open that it may have, waits until one is closed, in turn with others who wait, instead of
+    failing. Progress shows who has them, in this process or another of this user. A session that was left behind elsewhere is gone after
+    a quarter of an hour.
+    .PARAMETER WaitTimeout
+    How long WaitForSession waits, in milliseconds; half an hour when absent. Opening is then tried once more, whatever is known.
+    .PARAMETER SessionLimit
+    How many sessions the server allows an account, for WaitForSession; 3 when absent.
+    .PARAMETER Proxy
+    The proxy to go through. When absent, the environment decides (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+    .PARAMETER ProxyCredential
+    The account for the proxy.
+    .PARAMETER NoProxy
+    Goes straight to the server, whatever the environment says.
     .PARAMETER ThrottleLimit
     How many sessions run the command at a time: 32 when absent, and 3 where ConnectionUri opens them, since an account may have three.
     .PARAMETER AsJob
@@ -79,6 +159,10 @@ function Invoke-TenantCmdlet {
     Invoke-TenantCmdlet -ConnectionUri $uri -Credential $credential -Organization fabrikam.com -AllowRedirection -ScriptBlock { Get-OrganizationConfig }
 
     A session for this call only.
+    .EXAMPLE
+    Invoke-TenantCmdlet -Organization fabrikam.onmicrosoft.com -AppId $app -ClientSecret $secret -RefreshToken $token -ScriptBlock { Get-OrganizationConfig }
+
+    The same on Exchange Online.
     .LINK
     Connect-DelegatedTenant
     .LINK
@@ -93,8 +177,8 @@ function Invoke-TenantCmdlet {
         [ValidateNotNullOrEmpty()]
         [object[]] $Session,
 
-        [Parameter(ParameterSetName = 'Uri', Mandatory, Position = 0)]
-        [Parameter(ParameterSetName = 'FilePathUri', Mandatory, Position = 0)]
+        [Parameter(ParameterSetName = 'Uri', Position = 0)]
+        [Parameter(ParameterSetName = 'FilePathUri', Position = 0)]
         [Alias('URI', 'CU')]
         [ValidateNotNullOrEmpty()]
         [uri[]] $ConnectionUri,
@@ -147,25 +231,53 @@ function Invoke-TenantCmdlet {
         [string] $JobName,
 
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
-        [Alias('DelegatedOrg')] [string] $Organization,
+        [Alias('DelegatedOrganization', 'DelegatedOrg', 'DefaultDomainName', 'Domain', 'TenantId', 'CustomerId')] [string] $Organization,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $VerifyOrganization,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [pscredential] [System.Management.Automation.Credential()] $Credential,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [scriptblock] $TokenCallback,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [System.Management.Automation.Runspaces.AuthenticationMechanism] $Authentication,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [string] $ConfigurationName,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string] $AppId,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string] $CertificateFilePath,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [securestring] $CertificatePassword,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string] $CertificateThumbprint,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [securestring] $ClientSecret,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [securestring] $RefreshToken,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateNotNull()] [object] $AccessToken,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $ManagedIdentity,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string] $ManagedIdentityAccountId,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $Device,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string] $UserPrincipalName,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateSet('O365Default', 'O365USGovGCCHigh', 'O365USGovDoD', 'O365China', 'O365GermanyCloud')] [string] $ExchangeEnvironmentName,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [uri] $AzureADAuthorizationEndpointUri,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 1000)] [int] $PageSize,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [switch] $AllowRedirection,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string[]] $RedirectionHost,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [ValidateNotNull()] [System.Management.Automation.Remoting.PSSessionOption] $SessionOption,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [switch] $AllowUnencrypted,
-        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
-        [switch] $WaitForSession,
-        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
-        [ValidateRange(1, 2147483647)] [int] $WaitTimeout,
-        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
-        [ValidateRange(1, 1000)] [int] $SessionLimit,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [ValidateRange(1, 2147483647)] [int] $OpenTimeout,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
@@ -174,6 +286,12 @@ function Invoke-TenantCmdlet {
         [ValidateRange(1, 2147483647)] [int] $CancelTimeout,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [ValidateRange(60000, 2147483647)] [int] $IdleTimeout,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [switch] $WaitForSession,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 2147483647)] [int] $WaitTimeout,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [ValidateRange(1, 1000)] [int] $SessionLimit,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [uri] $Proxy,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
@@ -204,19 +322,23 @@ function Invoke-TenantCmdlet {
             if ($statement.Refused) { $PSCmdlet.ThrowTerminatingError($statement.Refused) }
             $text = $ScriptBlock.ToString()
         }
+        if ($PSCmdlet.ParameterSetName -like '*Uri' -and -not $ConnectionUri -and -not $Organization) {
+            $text = 'Nothing says in which session to run, and one is never implied. Give -Session, or -ConnectionUri or -Organization for a session of this call alone.'
+            $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new([ArgumentException]::new($text), 'SessionNotNamed', 'InvalidArgument', $null))
+        }
         $piped = $PSCmdlet.MyInvocation.ExpectingInput -or $PSBoundParameters.ContainsKey('InputObject')
         if ($JobName) { $AsJob = $true }
         $ready = $false
         try {
             $flow = New-Flow $statement $piped (-not $HideComputerName)
             $flow.ShowOrganization = [bool] $IncludeOrganization
-            if ($ConnectionUri) {
+            if ($PSCmdlet.ParameterSetName -like '*Uri') {
                 # One account may open three sessions.
                 $flow.Limit = 3
-                if ($PSBoundParameters.ContainsKey('Credential') -and $null -eq $Credential) { $PSBoundParameters['Credential'] = Read-Credential $PSCmdlet }
-                $option = if ($SessionOption) { $SessionOption } else { $caller.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
-                $flow.Settings = Get-SessionSettings $PSBoundParameters $option $Host
-                foreach ($uri in $ConnectionUri) { Add-Target $flow $null $uri }
+                $flow.Settings = Get-OpeningSettings $PSBoundParameters $PSCmdlet
+                # A job runs elsewhere than the script block may: its session goes on with the token that there is.
+                if ($AsJob) { $flow.Settings.Remove('renewable') } else { $flow.TokenCallback = $TokenCallback }
+                foreach ($address in Get-OpeningAddress $ConnectionUri) { Add-Target $flow $null $address }
             }
             else { foreach ($one in Select-UsableSession $Session $PSCmdlet $AsJob $Reconnect) { Add-Target $flow $one $null } }
             if ($ThrottleLimit -gt 0) { $flow.Limit = $ThrottleLimit }

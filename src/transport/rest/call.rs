@@ -76,8 +76,11 @@ impl Road {
             let reply = match self.http.send(request).await {
                 Ok(reply) => reply,
                 Err(error) => {
-                    let again = call.reads && !matches!(error.kind(), ErrorKind::Tls | ErrorKind::Timeout | ErrorKind::Protocol)
-                        || !may_have_arrived(&error) && error.kind() == ErrorKind::Disconnected;
+                    // Who opens a session is told at once that there is no way to the service.
+                    let hopeless = error.kind() == ErrorKind::Connect && self.status.state() == crate::transport::State::Opening;
+                    let again =
+                        call.reads && !hopeless && !matches!(error.kind(), ErrorKind::Tls | ErrorKind::Timeout | ErrorKind::Protocol)
+                            || !may_have_arrived(&error) && error.kind() == ErrorKind::Disconnected;
                     if again && tries < TRIES {
                         tokio::time::sleep(self.pause(tries)).await;
                         continue;
