@@ -706,8 +706,8 @@ const char *dt_session_organization(const dt_session *session);
 const char *dt_session_verified_organization(const dt_session *session);
 
 /**
- * Replaces a secret of an open session, from its next request on: `password`, where the token in it has been renewed.
- * Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
+ * Replaces a secret of a session, from its next request on: `password`, where the token in it has been renewed, and on the
+ * REST road `access_token`. Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
  *
  * **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
  * caller's own copy is the caller's business.
@@ -723,8 +723,9 @@ dt_status dt_session_set_secret(const dt_session *session,
                                 dt_error **error);
 
 /**
- * Whether a request of the session waits for a new secret by `dt_session_set_secret`, as the option `renewable` has it.
- * Worth asking where `dt_invocation_next` gives `DT_STATUS_PENDING`.
+ * Whether the session wants a new secret by `dt_session_set_secret`, as the option `renewable` has it: a request waits for
+ * one, or, on the REST road, a ready access token that tells its end has less than a tenth of its time left, at most five
+ * minutes. The property `wanted_secret` is its key. Worth asking where `dt_invocation_next` gives `DT_STATUS_PENDING`.
  *
  * **Threads:** any.
  *
@@ -733,8 +734,15 @@ dt_status dt_session_set_secret(const dt_session *session,
 int32_t dt_session_wants_secret(const dt_session *session);
 
 /**
- * What else is known of the session, by name: `transport`, which is `WSMan` or `REST`, and on the REST road
- * `user_principal_name`, `app_id`, `tenant_id` and `token_expiry_time_utc` (ISO 8601), once a token tells them.
+ * What else is known of the session, by name:
+ *
+ * | name | what it is |
+ * |------|------------|
+ * | `transport` | `WSMan` or `REST` |
+ * | `user_principal_name`, `app_id`, `tenant_id` | REST road: whose token it is, once one tells it |
+ * | `token_expiry_time_utc` | REST road: when the token ends (ISO 8601) |
+ * | `wanted_secret` | the key of the secret that `dt_session_wants_secret` is about: `password` or `access_token` |
+ * | `wanted_claims` | the claims that the service asks for in an access token (Continuous Access Evaluation), as JSON |
  *
  * **Ownership:** borrowed from the session.
  *

@@ -15,7 +15,6 @@ use crate::ledger::Ledger;
 use crate::runtime;
 use crate::secret::Secret;
 use crate::transport::{Channel, Road, Turn, Turns, lock};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -227,18 +226,20 @@ impl Session {
         self.core().verified.get().map(String::as_str)
     }
 
-    /// Replaces a secret of the open session, from its next request on: `password`, as where a token has been renewed.
+    /// Replaces a secret of the session, from its next request on: `password`, and on the REST road `access_token`.
     pub fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
         self.core().road.set_secret(key, value)
     }
 
-    /// Whether a request waits for [`Session::set_secret`], as the option `renewable` has it.
+    /// Whether a request waits for [`Session::set_secret`], as the option `renewable` has it, or soon will: the property
+    /// `wanted_secret` is its key.
     pub fn wants_secret(&self) -> bool {
-        self.core().road.status().wanting.load(Ordering::Acquire) > 0
+        self.core().road.wanted().is_some()
     }
 
-    /// What else is known of the session, by name: `transport` (`WSMan` or `REST`), and on the REST road
-    /// `user_principal_name`, `app_id`, `tenant_id` and `token_expiry_time_utc` (ISO 8601), each once a token tells it.
+    /// What else is known of the session, by name: `transport` (`WSMan` or `REST`); `wanted_secret` and `wanted_claims` while
+    /// [`Session::wants_secret`]; and on the REST road `user_principal_name`, `app_id`, `tenant_id` and
+    /// `token_expiry_time_utc` (ISO 8601), each once a token tells it.
     pub fn property(&self, name: &str) -> Option<String> {
         self.core().road.property(name)
     }

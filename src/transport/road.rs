@@ -1,7 +1,7 @@
 //! The roads, as a session sees them: one of them, chosen when it opens.
 
 use super::options::RoadName;
-use super::{Channel, Intake, Options, Part, Passage, Status, Work};
+use super::{Channel, Intake, Options, Part, Passage, Status, Wanted, Work};
 use super::{rest, wsman};
 use crate::error::{Error, Result};
 use crate::ledger::{Account, Ledger};
@@ -126,9 +126,19 @@ impl Road {
         }
     }
 
+    /// The secret that is waited for, or soon will be.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        match self {
+            Self::Wsman(road) => road.status.secrets.wanted(),
+            Self::Rest(road) => road.wanted(),
+        }
+    }
+
     /// What is known of the session under this name; see [`crate::session::Session::property`].
     pub(crate) fn property(&self, name: &str) -> Option<String> {
         match (self, name) {
+            (_, "wanted_secret") => self.wanted().map(|w| w.key.to_owned()),
+            (_, "wanted_claims") => self.wanted()?.claims,
             (Self::Wsman(_), "transport") => Some(String::from("WSMan")),
             (Self::Wsman(_), _) => None,
             (Self::Rest(road), name) => road.property(name),

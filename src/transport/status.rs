@@ -1,8 +1,7 @@
 //! What is known of a session, for all who ask.
 
-use super::TextList;
+use super::{Secrets, TextList};
 use crate::error::{Error, ErrorKind};
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -41,8 +40,8 @@ pub(crate) struct Status {
     failure: OnceLock<Error>,
     /// The server took the credential.
     pub(crate) signed_in: watch::Sender<bool>,
-    /// Requests that wait for a new secret.
-    pub(crate) wanting: AtomicUsize,
+    /// New secrets, for requests that wait for one.
+    pub(crate) secrets: Arc<Secrets>,
     /// Texts for the user, which those who sign the user in write too.
     pub(crate) warnings: Arc<TextList>,
     /// The URIs talked to, the present one last.
@@ -59,7 +58,7 @@ impl Status {
             state: watch::Sender::new(State::Opening),
             failure: OnceLock::new(),
             signed_in: watch::Sender::new(false),
-            wanting: AtomicUsize::new(0),
+            secrets: Arc::default(),
             warnings: Arc::default(),
             uris: TextList::default(),
             private_data: OnceLock::new(),

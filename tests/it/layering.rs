@@ -44,6 +44,7 @@ const WORDS: [(&str, &[&str]); 3] = [
             "transport::rest",
             "transport::wsman",
             "transport::channel",
+            "transport::renewal",
             "transport::road",
             "transport::status",
             "session",

@@ -39,6 +39,11 @@ fn source(tenant: &Tenant, settings: &[(&str, &str)]) -> TokenSource {
     TokenSource::new(&options(tenant, settings)).unwrap()
 }
 
+/// As where the resource does not take the token.
+async fn spoil(source: &TokenSource) {
+    source.spoil(&source.token(None).await.unwrap());
+}
+
 fn partner(organization: &str) -> [(&str, &str); 2] {
     [("organization", organization), ("!refresh_token", "partner-refresh-token")]
 }
@@ -105,7 +110,7 @@ async fn a_refresh_token_that_is_good_once_goes_from_hand_to_hand() {
     }
     let source = source(&tenant, &partner("fabrikam.com"));
     source.token(None).await.unwrap();
-    source.invalidate();
+    spoil(&source).await;
     source.token(None).await.unwrap();
     assert_eq!(tenant.stats().tokens, 4);
 }
@@ -166,7 +171,7 @@ async fn a_password_signs_in_at_home_and_is_redeemed_at_the_customer() {
     home.token(None).await.unwrap();
     assert_eq!(tenant.stats().tokens, 3);
     tenant.arm("aadsts=50076@token".parse().unwrap());
-    home.invalidate();
+    spoil(&home).await;
     let error = refused(home.token(None).await, ErrorKind::Authentication, "second factor");
     assert!(error.fact(fact::REMEDY).unwrap().contains("-Device"));
 }
@@ -186,12 +191,12 @@ async fn a_code_on_another_device_signs_in() {
     );
     assert_eq!(tenant.stats().operations["devicecode"], 1);
     // It goes on by its refresh token.
-    source.invalidate();
+    spoil(&source).await;
     source.token(None).await.unwrap();
     assert_eq!((messages.len(), tenant.stats().operations["devicecode"]), (1, 1));
     // When that is over, nobody is asked in the middle of the work.
     tenant.arm("aadsts=700082@token".parse().unwrap());
-    source.invalidate();
+    spoil(&source).await;
     let error = refused(source.token(None).await, ErrorKind::Authentication, "must be done anew");
     assert!(error.fact(fact::REMEDY).unwrap().contains("connect again"));
     // A question that is lost on the way is no answer.
@@ -275,11 +280,12 @@ async fn a_token_from_outside_is_used_while_it_is_good() {
     let ready = source(&tenant, &[("!access_token", "Bearer opaque")]);
     assert_eq!(ready.token(None).await.unwrap().reveal(), "opaque");
     assert_eq!(call(&tenant, "fabrikam.com", &ready.token(None).await.unwrap()).await.status, 200);
-    ready.invalidate();
+    spoil(&ready).await;
     let error = refused(ready.token(None).await, ErrorKind::Authentication, "the access token that was given has expired");
     assert!(error.fact(fact::REMEDY).is_some());
     ready.set_access_token(Secret::new("another".into()));
     assert_eq!(ready.token(None).await.unwrap().reveal(), "another");
+    spoil(&ready).await;
     refused(ready.token(Some("{}")).await, ErrorKind::Authentication, "lacks claims");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let token = |exp: u64| format!("e30.{}.x", BASE64_URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{exp},"upn":"a@b.c","tid":"t"}}"#)));
@@ -292,7 +298,7 @@ async fn a_token_from_outside_is_used_while_it_is_good() {
     let both = source(&tenant, &partner("fabrikam.com"));
     both.set_access_token(Secret::new("given".into()));
     assert_eq!(both.token(None).await.unwrap().reveal(), "given");
-    both.invalidate();
+    spoil(&both).await;
     assert_ne!(both.token(None).await.unwrap().reveal(), "given");
 }
 
@@ -323,11 +329,11 @@ async fn a_token_is_renewed_when_it_is_over_or_not_taken() {
     let (one, other) = (self::source(&tenant, &partner("fabrikam.com")), self::source(&tenant, &partner("fabrikam.com")));
     let first = one.token(None).await.unwrap();
     other.token(None).await.unwrap();
-    one.invalidate();
+    spoil(&one).await;
     let second = one.token(None).await.unwrap();
     assert_ne!(second.reveal(), first.reveal());
     // The other learns of the first one's end late, and keeps what came after it.
-    other.invalidate();
+    other.spoil(&first);
     assert_eq!(other.token(None).await.unwrap().reveal(), second.reveal());
     assert_eq!(tenant.stats().tokens, 2);
 }
@@ -363,7 +369,7 @@ async fn a_busy_authority_is_asked_again_and_not_for_ever() {
         tenant.arm(fault.parse().unwrap());
         let source = ask();
         source.token(None).await.unwrap_or_else(|e| panic!("{fault}: {e:?}"));
-        source.invalidate();
+        spoil(&source).await;
     }
     tenant.arm("throttled=60@token".parse().unwrap());
     let error = refused(ask().token(None).await, ErrorKind::Throttled, "too many requests");
@@ -409,7 +415,7 @@ async fn an_application_signs_in_with_its_certificate() {
         let given = [("app_id", APP), ("organization", "fabrikam.com"), ("!certificate", &content), ("!certificate_password", "hunter2")];
         let source = source(&tenant, &given);
         source.token(None).await.unwrap();
-        source.invalidate();
+        spoil(&source).await;
     }
     for (file, password, words) in [
         ("app.pfx", "wrong", "no .pfx that this password opens"),

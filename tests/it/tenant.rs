@@ -328,16 +328,16 @@ fn secrets_that_are_no_better_do_not_end_a_session_between_commands() {
     let mut o = options(&tenant, &[("uri", &uri), ("renewable", "true")]);
     o.set_secret("password", Secret::new("Bearer old".into())).unwrap();
     let session = Session::connect(&o, None).unwrap();
-    let pools = || tenant.stats().operations.get("pool").copied().unwrap_or(0);
     token(&session, "false");
     // The pool's own Receive is refused with each.
     for _ in 0..8 {
-        let before = pools();
         while !session.wants_secret() {
+            assert_eq!(session.state(), State::Opened);
             thread::yield_now();
         }
+        let before = tenant.stats().requests;
         token(&session, "false");
-        while session.state() == State::Opened && pools() == before && session.wants_secret() {
+        while tenant.stats().requests == before {
             thread::yield_now();
         }
     }
@@ -376,5 +376,36 @@ fn a_secret_that_is_no_better_ends_the_command_and_not_the_session() {
     token(&session, "new");
     assert_eq!(session.disconnect(LONG).unwrap(), Wait::Ready(()));
     drop(waiting);
+    until_empty(&tenant);
+}
+
+#[test]
+fn a_command_that_waits_for_a_secret_is_stopped_at_once() {
+    let (tenant, session) = renewable();
+    let slow = command("Test-Slow", &[("Count", 500.into()), ("Milliseconds", 20.into())]);
+    for runs_already in [false, true] {
+        if !runs_already {
+            token(&session, "false");
+        }
+        let invocation = session.invoke(&slow).unwrap();
+        if runs_already {
+            assert!(matches!(invocation.next(LONG), Ok(Next::Record(_))));
+            token(&session, "false");
+        }
+        while !session.wants_secret() {
+            thread::yield_now();
+        }
+        invocation.stop();
+        // A secret would be waited for for three minutes.
+        let (_, error) = collect(&invocation);
+        assert_eq!(error.map(|e| e.kind()), Some(ErrorKind::Cancelled), "{runs_already}");
+        // What is left at the server goes when there is a secret again, and the next command has its turn.
+        let next = session.invoke(&command("Get-OrganizationConfig", &[])).unwrap();
+        token(&session, "new");
+        let (records, error) = collect(&next);
+        assert!(error.is_none() && outputs(&records).len() == 1, "{error:?}");
+        assert_eq!(session.state(), State::Opened);
+    }
+    session.disconnect(LONG).unwrap();
     until_empty(&tenant);
 }

@@ -162,21 +162,23 @@ impl Entra {
 
     /// A token is over before its time.
     pub fn expire(&self, token: &str) {
-        if let Some(issued) = lock(&self.issued).get_mut(token) {
-            issued.until = Instant::now();
-        } else {
-            // One that was given from outside.
-            let caller = Caller { account: None, app: String::new(), tenant: None };
-            let issued = Issued { caller, audience: "https://outlook.office365.com".to_owned(), until: Instant::now(), challenged: false };
-            lock(&self.issued).insert(token.to_owned(), issued);
-        }
+        self.known(token, |issued| issued.until = Instant::now());
     }
 
     /// A token lacks claims from now on.
     pub fn challenge(&self, token: &str) {
-        if let Some(issued) = lock(&self.issued).get_mut(token) {
-            issued.challenged = true;
-        }
+        self.known(token, |issued| issued.challenged = true);
+    }
+
+    fn known(&self, token: &str, change: impl FnOnce(&mut Issued)) {
+        // One that was given from outside was not issued.
+        let outside = || Issued {
+            caller: Caller { account: None, app: String::new(), tenant: None },
+            audience: "https://outlook.office365.com".to_owned(),
+            until: Instant::now() + Duration::from_secs(3600),
+            challenged: false,
+        };
+        change(lock(&self.issued).entry(token.to_owned()).or_insert_with(outside));
     }
 
     /// Makes a refresh token known that the tenant was started with.

@@ -12,7 +12,7 @@ mod identity;
 mod jwt;
 mod store;
 
-use super::{Options, TextList, lock};
+use super::{Options, Secrets, TextList, Wanted, lock};
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use flow::{Flow, SignIn};
@@ -23,6 +23,12 @@ use store::Slot;
 
 const CONTEXT: &str = "get token";
 
+/// The key of a token from outside.
+const ACCESS_TOKEN: &str = "access_token";
+
+/// Tokens from outside that one request may be refused with.
+const TRIES: u32 = 3;
+
 /// Where the tokens of one session come from. Any thread may ask at any time; sources that sign in alike share one token
 /// for each tenant, and one request for it.
 pub struct TokenSource {
@@ -31,9 +37,11 @@ pub struct TokenSource {
     /// A token given from outside, which goes before any of ours.
     ready: Mutex<Option<Arc<Token>>>,
     slot: Arc<Slot>,
-    /// What was handed out last, for [`TokenSource::invalidate`] and the facts.
-    given: Mutex<Option<(u64, Arc<Token>)>>,
+    /// What was handed out last, for the facts.
+    given: Mutex<Option<Arc<Token>>>,
     user: Option<String>,
+    /// Whom to ask for what only comes from outside.
+    secrets: Option<Arc<Secrets>>,
 }
 
 /// One access token.
@@ -105,7 +113,7 @@ impl TokenSource {
             flow => Some(SignIn::new(flow, options, variable)?),
         };
         let slot = sign_in.as_ref().map_or_else(Arc::default, |s| store::slot(s.identity()));
-        Ok(Self { sign_in, ready: Mutex::new(ready), slot, given: Mutex::new(None), user: options.user.clone() })
+        Ok(Self { sign_in, ready: Mutex::new(ready), slot, given: Mutex::new(None), user: options.user.clone(), secrets: None })
     }
 
     /// The same, with the texts that a user must read to sign in put on this list.
@@ -117,27 +125,36 @@ impl TokenSource {
         self
     }
 
+    /// The same, which asks here for what only comes from outside, once what it was given is of no use any more.
+    #[must_use]
+    pub(crate) fn asking(mut self, secrets: &Arc<Secrets>) -> Self {
+        self.secrets = Some(Arc::clone(secrets));
+        self
+    }
+
     /// A good token; asks for one where there is none. `claims` is what a resource's challenge asked for, as JSON: a new
     /// token is got that has them.
     ///
     /// # Errors
     /// As the authority has it: Authentication, AccessDenied, TenantNotFound, Throttled, Service; as [`super::http`] has it.
     pub async fn token(&self, claims: Option<&str>) -> Result<Secret<String>> {
-        if let Some(token) = self.ready(claims)? {
+        if let Some(token) = self.ready() {
             return Ok(token);
         }
-        let Some(sign_in) = &self.sign_in else { return Err(outside("has expired")) };
+        let Some(sign_in) = &self.sign_in else {
+            return Err(outside(if claims.is_some() { "lacks claims that the service asks for" } else { "has expired or is not taken" }));
+        };
         let seen = self.slot.generation();
         if claims.is_none()
-            && let Some((generation, token)) = self.slot.fresh()
+            && let Some(token) = self.slot.fresh()
         {
-            return Ok(self.give(generation, token));
+            return Ok(self.give(token));
         }
         let _one_at_a_time = self.slot.renewing.lock().await;
         // Whoever was first has asked for all who waited: what came of it is theirs too.
         if self.slot.generation() != seen {
-            if let Some((generation, token)) = self.slot.good(claims) {
-                return Ok(self.give(generation, token));
+            if let Some(token) = self.slot.good(claims) {
+                return Ok(self.give(token));
             }
             if let Some(error) = self.slot.failure() {
                 return Err(error);
@@ -146,47 +163,78 @@ impl TokenSource {
         match sign_in.token(claims).await {
             Ok(token) => {
                 let token = Arc::new(token);
-                let generation = self.slot.renewed(Arc::clone(&token), claims);
-                Ok(self.give(generation, token))
+                self.slot.renewed(Arc::clone(&token), claims);
+                Ok(self.give(token))
             }
             Err(error) => match self.slot.failed(&error) {
                 // The old one is good for a while yet.
-                Some((generation, token)) if claims.is_none() => Ok(self.give(generation, token)),
+                Some(token) if claims.is_none() => Ok(self.give(token)),
                 _ => Err(error),
             },
         }
     }
 
-    fn ready(&self, claims: Option<&str>) -> Result<Option<Secret<String>>> {
-        let mut ready = lock(&self.ready);
-        let Some(token) = &*ready else { return Ok(None) };
-        if claims.is_none() && token.is_good() {
-            *lock(&self.given) = Some((0, Arc::clone(token)));
-            return Ok(Some(token.secret.clone()));
+    /// The same; a token that only comes from outside is waited for so long.
+    ///
+    /// # Errors
+    /// As [`TokenSource::token`] has it, where none came or those that came are over.
+    pub(crate) async fn token_or_ask(&self, claims: Option<&str>, limit: Duration) -> Result<Secret<String>> {
+        let mut tries = 0;
+        loop {
+            let counted = self.secrets.as_ref().map(|s| s.count());
+            let outcome = self.token(claims).await;
+            let (Err(error), Some(secrets), Some(counted), true) = (&outcome, &self.secrets, counted, self.is_outside()) else {
+                return outcome;
+            };
+            if tries == TRIES {
+                return outcome;
+            }
+            let wanted = Wanted { claims: claims.map(str::to_owned), ..Wanted::new(ACCESS_TOKEN) };
+            if !secrets.ask(wanted, counted, limit).await {
+                let text = format!("{}, and no other came within {} s", error.detail(), limit.as_secs_f32());
+                return Err(outside_of(text));
+            }
+            tries += 1;
         }
-        *ready = None;
-        if self.sign_in.is_some() {
-            return Ok(None);
-        }
-        Err(outside(if claims.is_some() { "lacks claims that the service asks for" } else { "has expired" }))
     }
 
-    fn give(&self, generation: u64, token: Arc<Token>) -> Secret<String> {
+    /// How many tokens a request may be refused with: one more where it is ours to renew.
+    pub(crate) fn tries(&self) -> u32 {
+        if self.is_outside() { TRIES } else { 1 }
+    }
+
+    /// What is waited for, or soon will be.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        let secrets = self.secrets.as_ref()?;
+        let ends = || self.is_outside() && lock(&self.ready).as_ref().is_some_and(|t| !t.is_fresh());
+        secrets.wanted().or_else(|| ends().then(|| Wanted::new(ACCESS_TOKEN)))
+    }
+
+    /// Whether nothing but a ready token is known here.
+    fn is_outside(&self) -> bool {
+        self.sign_in.is_none()
+    }
+
+    fn ready(&self) -> Option<Secret<String>> {
+        let mut ready = lock(&self.ready);
+        *ready = ready.take().filter(|token| token.is_good());
+        let token = ready.as_ref()?;
+        *lock(&self.given) = Some(Arc::clone(token));
+        Some(token.secret.clone())
+    }
+
+    fn give(&self, token: Arc<Token>) -> Secret<String> {
         let secret = token.secret.clone();
-        *lock(&self.given) = Some((generation, token));
+        *lock(&self.given) = Some(token);
         secret
     }
 
-    /// The token given last is not taken by the resource: it is not given again.
-    pub fn invalidate(&self) {
-        let given = lock(&self.given).as_ref().map(|(generation, token)| (*generation, Arc::clone(token)));
-        if let Some((generation, token)) = given {
-            let mut ready = lock(&self.ready);
-            if ready.as_ref().is_some_and(|r| Arc::ptr_eq(r, &token)) {
-                *ready = None;
-            } else {
-                self.slot.spoil(generation);
-            }
+    /// This token is not taken by the resource: it is not given again. What came after it is.
+    pub fn spoil(&self, token: &Secret<String>) {
+        let mut ready = lock(&self.ready);
+        match &*ready {
+            Some(known) if known.secret.reveal() == token.reveal() => *ready = None,
+            _ => self.slot.spoil(token),
         }
     }
 
@@ -194,10 +242,13 @@ impl TokenSource {
     pub fn set_access_token(&self, token: Secret<String>) {
         let token = flow::bare(&token);
         *lock(&self.ready) = Some(Arc::new(Token::ready(token)));
+        if let Some(secrets) = &self.secrets {
+            secrets.tell();
+        }
     }
 
     fn last(&self) -> Option<Arc<Token>> {
-        lock(&self.given).as_ref().map(|(_, token)| Arc::clone(token))
+        lock(&self.given).clone()
     }
 
     /// Who is signed in, once a token tells, or who is to be; none where an application signs in for itself.
@@ -227,7 +278,11 @@ impl TokenSource {
 }
 
 fn outside(why: &str) -> Error {
-    Error::new(ErrorKind::Authentication, CONTEXT, format!("the access token that was given {why}"))
+    outside_of(format!("the access token that was given {why}"))
+}
+
+fn outside_of(text: String) -> Error {
+    Error::new(ErrorKind::Authentication, CONTEXT, text)
         .with_fact(fact::REMEDY, "Get a new access token, and connect with it or hand it to the session.")
 }
 

@@ -38,7 +38,6 @@ struct State {
     /// Counts the requests that ended, well or not.
     generation: u64,
     token: Option<Arc<Token>>,
-    token_generation: u64,
     claims: Option<String>,
     failure: Option<Error>,
 }
@@ -49,16 +48,15 @@ impl Slot {
     }
 
     /// A token that need not be renewed yet.
-    pub(super) fn fresh(&self) -> Option<(u64, Arc<Token>)> {
-        let state = lock(&self.state);
-        state.token.as_ref().filter(|t| t.is_fresh()).map(|t| (state.token_generation, Arc::clone(t)))
+    pub(super) fn fresh(&self) -> Option<Arc<Token>> {
+        lock(&self.state).token.as_ref().filter(|t| t.is_fresh()).map(Arc::clone)
     }
 
     /// A token that is good, with these claims where there are any.
-    pub(super) fn good(&self, claims: Option<&str>) -> Option<(u64, Arc<Token>)> {
+    pub(super) fn good(&self, claims: Option<&str>) -> Option<Arc<Token>> {
         let state = lock(&self.state);
         let fits = claims.is_none() || state.claims.as_deref() == claims;
-        state.token.as_ref().filter(|t| fits && t.is_good()).map(|t| (state.token_generation, Arc::clone(t)))
+        state.token.as_ref().filter(|t| fits && t.is_good()).map(Arc::clone)
     }
 
     /// The error of the last request, where it failed.
@@ -66,17 +64,15 @@ impl Slot {
         lock(&self.state).failure.clone()
     }
 
-    pub(super) fn renewed(&self, token: Arc<Token>, claims: Option<&str>) -> u64 {
+    pub(super) fn renewed(&self, token: Arc<Token>, claims: Option<&str>) {
         let mut state = lock(&self.state);
         state.generation += 1;
-        state.token_generation = state.generation;
         (state.token, state.failure) = (Some(token), None);
         state.claims = claims.map(str::to_owned);
-        state.generation
     }
 
     /// Notes the error, and gives the old token where it is still good.
-    pub(super) fn failed(&self, error: &Error) -> Option<(u64, Arc<Token>)> {
+    pub(super) fn failed(&self, error: &Error) -> Option<Arc<Token>> {
         {
             let mut state = lock(&self.state);
             state.generation += 1;
@@ -85,10 +81,10 @@ impl Slot {
         self.good(None)
     }
 
-    /// The token of this generation is not to be given again.
-    pub(super) fn spoil(&self, generation: u64) {
+    /// This token is not to be given again.
+    pub(super) fn spoil(&self, token: &Secret<String>) {
         let mut state = lock(&self.state);
-        if state.token_generation == generation {
+        if state.token.as_ref().is_some_and(|t| t.secret.reveal() == token.reveal()) {
             state.token = None;
         }
     }

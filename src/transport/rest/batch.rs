@@ -37,7 +37,7 @@ struct Member<'a> {
 /// What became of each command; None where it certainly did not run and is to be sent alone.
 pub(super) async fn send(road: &Shared, requests: &[Request], reads: bool) -> Result<Vec<Option<Result<Outcome>>>> {
     let url = road.api(&["InvokeCommand"]);
-    let token = road.tokens.token(None).await?;
+    let (token, _) = road.token(None).await?;
     let members: Vec<Json> = requests
         .iter()
         .enumerate()

@@ -3,6 +3,8 @@
 use super::address::{public_port, same_origin};
 use super::{Road, errors};
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::secret::Secret;
+use crate::transport::State;
 use crate::transport::http::{HttpRequest, HttpResponse, Method, may_have_arrived};
 use crate::transport::reach::may_follow;
 use bytes::Bytes;
@@ -58,11 +60,11 @@ impl Road {
     /// Asks, and follows where the service sends on. Whatever status comes but 401, 429 and the transient ones is an answer.
     pub(super) async fn ask(&self, mut call: Call<'_>) -> Result<HttpResponse> {
         let mut hops = 0;
-        let mut renewed = false;
+        let mut refused = 0;
         let mut tries = 0;
         let mut claims: Option<String> = None;
         loop {
-            let token = self.tokens.token(claims.as_deref()).await?;
+            let (token, may_be_refused) = self.token(claims.as_deref()).await?;
             let headers: Vec<(&str, &str)> = call.headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
             let request = HttpRequest {
                 method: call.method,
@@ -96,11 +98,11 @@ impl Road {
                     call.url = self.redirected(&call.url, location, hops)?;
                     tries -= 1;
                 }
-                401 if !renewed => {
+                401 if refused < may_be_refused => {
                     // What was refused was not executed.
-                    renewed = true;
+                    refused += 1;
                     claims = errors::claims(&reply);
-                    self.tokens.invalidate();
+                    self.tokens.spoil(&token);
                     tries -= 1;
                 }
                 401 => return Err(errors::refusal(&reply, call.context)),
@@ -124,6 +126,15 @@ impl Road {
                 _ => return Ok(reply),
             }
         }
+    }
+
+    /// A token, and with how many a request may be refused.
+    pub(super) async fn token(&self, claims: Option<&str>) -> Result<(Secret<String>, u32)> {
+        // At the open, a wrong token is the likelier cause than one that has ended.
+        if self.options.renewable && self.status.state() == State::Opened {
+            return Ok((self.tokens.token_or_ask(claims, self.options.operation_timeout).await?, self.tokens.tries()));
+        }
+        Ok((self.tokens.token(claims).await?, 1))
     }
 
     fn pause(&self, tries: u32) -> Duration {

@@ -25,7 +25,7 @@ pub(crate) use open::Listener;
 
 use super::http::HttpClient;
 use super::oauth::TokenSource;
-use super::{Options, Status, lock};
+use super::{Options, Status, Wanted, lock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use address::Address;
@@ -79,10 +79,14 @@ impl Road {
         // A page of a thousand large objects is one body.
         http.max_body = options.max_object_size;
         let status = Status::new();
+        let mut tokens = TokenSource::new(&options)?.telling(&status.warnings);
+        if options.renewable {
+            tokens = tokens.asking(&status.secrets);
+        }
         let road = Self {
             id,
             http: HttpClient::new(&http)?,
-            tokens: TokenSource::new(&options)?.telling(&status.warnings),
+            tokens,
             host: address.base.host_str().unwrap_or_default().to_owned(),
             is_compliance: address.is_compliance(),
             organization: address.organization,
@@ -130,6 +134,11 @@ impl Road {
                 format!("unknown key {key:?}; on the REST road it is access_token"),
             )),
         }
+    }
+
+    /// The secret that is waited for, or soon will be.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        self.tokens.wanted()
     }
 
     /// What Get-ConnectionInformation of Microsoft's module tells of a connection.

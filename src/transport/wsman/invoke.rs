@@ -59,7 +59,7 @@ impl Road {
         let started = run.start(&line, fragments.pop().unwrap_or_default()).await;
         let (outcome, release) = match started {
             Ok(()) => (run.serve(&rest, takes_input, intake).await, true),
-            Err(error) => (Err(error), false),
+            Err(error) => (Err(run.unless_stopped(error)), false),
         };
         *lock(&self.running) = None;
         let own_end = outcome.as_ref().map_or_else(|e| e.kind() == ErrorKind::CommandFailed, |()| true);
@@ -114,7 +114,16 @@ impl Run<'_> {
             error = self.road.status.over(CONTEXT) => Err(error),
         };
         let lost = outcome.as_ref().is_err_and(|e| !matches!(e.kind(), ErrorKind::CommandFailed | ErrorKind::Cancelled));
-        if self.channel.is_stopped() && !lost { Err(cancelled()) } else { outcome }
+        match outcome {
+            Err(error) if lost => Err(self.unless_stopped(error)),
+            _ if self.channel.is_stopped() => Err(cancelled()),
+            outcome => outcome,
+        }
+    }
+
+    /// A stopped command whose sign-in is refused has been given up before a new secret came: it was stopped.
+    fn unless_stopped(&self, error: Error) -> Error {
+        if self.channel.is_stopped() && error.kind() == ErrorKind::Authentication { cancelled() } else { error }
     }
 
     /// Reads the pipeline's stream to its end.

@@ -15,7 +15,7 @@ pub(crate) use open::PoolReader;
 use super::http::{Authorization, HttpClient};
 use super::soap::{self, Request, RequestEnvelope, Response};
 use super::{Channel, Options, Status, lock};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, fact};
 use crate::ledger::{self, Account, Entry, Ledger};
 use crate::psrp::{ClientPool, HostInfo, KeyExchange, PoolConfig};
 use bytes::Bytes;
@@ -60,11 +60,9 @@ pub(crate) struct Road {
     creating: Arc<AsyncMutex<()>>,
     /// A Create went out that may have left a shell.
     may_exist: AtomicBool,
-    /// How often the secret was replaced.
-    secrets: watch::Sender<u64>,
     ledger: Arc<Ledger>,
     account: Account,
-    /// The command that runs now, for the pool's host calls.
+    /// The command that runs now, for the pool's host calls and for whoever waits on its behalf.
     running: Mutex<Option<Arc<Channel>>>,
     pub(crate) status: Status,
 }
@@ -89,6 +87,11 @@ fn upper(id: Uuid) -> String {
 impl Road {
     /// Nothing is sent yet. An error where the options can lead nowhere.
     pub(crate) fn new(id: Uuid, options: &Options) -> Result<Self> {
+        if options.access_token.is_some() {
+            let text = "an access token is for Exchange Online's REST API, and this URI is of WS-Management";
+            return Err(Error::new(ErrorKind::InvalidArgument, "open session", text)
+                .with_fact(fact::REMEDY, "Give it as the password of its user: \"Bearer \" and the token."));
+        }
         let url = uri::first(options)?;
         let http = new_client(options)?;
         let endpoint = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
@@ -106,7 +109,6 @@ impl Road {
             pool_sends: AsyncMutex::new(()),
             creating: Arc::default(),
             may_exist: AtomicBool::new(false),
-            secrets: watch::Sender::new(0),
             running: Mutex::new(None),
             ledger: Ledger::of(options.ledger.as_deref()),
             account: Account::new(options.user.as_deref().unwrap_or_default(), &endpoint),
@@ -332,10 +334,10 @@ impl Road {
         let text = Bytes::from(text);
         let mut refused = 0;
         let reply = loop {
-            let secret = *self.secrets.borrow();
+            let secret = self.status.secrets.count();
             let reply = http.post(&target.url, text.clone(), timeout).await?;
-            match may_wait.filter(|(_, tries)| reply.status == 401 && refused < *tries) {
-                Some((limit, _)) if self.renewed(secret, limit).await => refused += 1,
+            match may_wait.as_ref().filter(|_| reply.status == 401) {
+                Some(patience) if self.renewed(secret, refused, patience).await => refused += 1,
                 _ => break reply,
             }
         };

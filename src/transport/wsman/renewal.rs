@@ -6,10 +6,10 @@ use super::soap::Request;
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use crate::transport::http::Authorization;
-use crate::transport::{lock, reach};
+use crate::transport::{Wanted, lock, reach};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::pending;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// New secrets that one request of a command may be refused with.
@@ -18,20 +18,12 @@ const TRIES: u32 = 3;
 /// After how long unused Exchange closes a session, where the server has not told it.
 const IDLE: Duration = Duration::from_secs(900);
 
-/// A request that waits for a new secret.
-struct Wanting<'a>(&'a AtomicUsize);
-
-impl<'a> Wanting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
-    }
-}
-
-impl Drop for Wanting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
+/// How a request waits for new secrets where its own is refused.
+pub(super) struct Patience {
+    limit: Duration,
+    tries: u32,
+    /// No longer than its command is wanted.
+    is_of_command: bool,
 }
 
 impl Road {
@@ -44,7 +36,7 @@ impl Road {
             _ => return Err(unusable(format!("unknown secret key {key:?}, or not one of this session's road"))),
         };
         self.http.set_authorization(Some(&Authorization::Basic { user, password: value }));
-        self.secrets.send_modify(|n| *n += 1);
+        self.status.secrets.tell();
         Ok(())
     }
 
@@ -68,24 +60,39 @@ impl Road {
         error.with_remedy(remedy)
     }
 
-    /// How long this request may wait for a new secret, and how many it may be refused with; None where its refusal is an answer: at the open a wrong password
-    /// is the likelier cause, and at the end nobody brings another.
-    pub(super) fn may_wait(&self, body: &Request) -> Option<(Duration, u32)> {
+    /// How this request may wait for new secrets; None where its refusal is an answer: at the open a wrong password is the
+    /// likelier cause, and at the end nobody brings another.
+    pub(super) fn may_wait(&self, body: &Request) -> Option<Patience> {
         match body {
             _ if !self.options.renewable => None,
             Request::Create(_) | Request::Delete => None,
             // Between commands nobody looks; beyond this time the shell is gone. Secrets that are no better end the command
             // that they were given for, and not the session.
-            Request::Receive { command_id: None } => Some((self.status.idle_timeout.get().copied().unwrap_or(IDLE), u32::MAX)),
-            _ => Some((self.options.operation_timeout, TRIES)),
+            Request::Receive { command_id: None } => {
+                let limit = self.status.idle_timeout.get().copied().unwrap_or(IDLE);
+                Some(Patience { limit, tries: u32::MAX, is_of_command: false })
+            }
+            _ => Some(Patience { limit: self.options.operation_timeout, tries: TRIES, is_of_command: true }),
         }
     }
 
-    /// Waits for another secret than the one with this number. Whether it came.
-    pub(super) async fn renewed(&self, refused: u64, limit: Duration) -> bool {
-        let _wanting = Wanting::new(&self.status.wanting);
-        let mut secrets = self.secrets.subscribe();
-        tokio::time::timeout(limit, secrets.wait_for(|n| *n != refused)).await.is_ok_and(|renewed| renewed.is_ok())
+    /// Waits for another secret than the one with this number, which was refused so many times before. Whether it came.
+    pub(super) async fn renewed(&self, secret: u64, refused: u32, patience: &Patience) -> bool {
+        if refused >= patience.tries {
+            return false;
+        }
+        // Released after its end, a command is nobody's any more, and its request waits for the next one's secret.
+        let command = lock(&self.running).clone().filter(|_| patience.is_of_command);
+        let stopped = async {
+            match command {
+                Some(command) => command.stopped().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            renewed = self.status.secrets.ask(Wanted::new("password"), secret, patience.limit) => renewed,
+            () = stopped => false,
+        }
     }
 }
 
