@@ -239,6 +239,12 @@ impl Binder {
         }
         let begins = |n: &str| n.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
         let found: Vec<_> = self.parameters.iter().filter(|p| names(p).any(begins)).collect();
+        // The cmdlet's own go before the common ones.
+        let is_common = |p: &&Parameter| COMMON.iter().chain(CONFIRMING).any(|c| c.name == p.name);
+        let mut own = found.iter().copied().filter(|p| !is_common(p));
+        if let (Some(p), None, false) = (own.next(), own.next(), name.is_empty()) {
+            return Ok(p);
+        }
         match found[..] {
             [p] if !name.is_empty() => Ok(p),
             [_, _, ..] if !name.is_empty() => {
@@ -248,8 +254,18 @@ impl Binder {
                 );
                 Err(self.failure(message, "AmbiguousParameter"))
             }
-            _ => Err(self.failure(format!("A parameter cannot be found that matches parameter name '{name}'."), "NamedParameterNotFound")),
+            _ => Err(self.not_found(name)),
         }
+    }
+
+    fn not_found(&self, name: &str) -> Failure {
+        self.failure(format!("A parameter cannot be found that matches parameter name '{name}'."), "NamedParameterNotFound")
+    }
+
+    /// The error for a name that is none in full, nor an alias: the REST road takes no beginnings.
+    pub fn unknown(&self, name: &str) -> Option<Failure> {
+        let is = |p: &&Parameter| std::iter::once(&p.name).chain(p.aliases).any(|n| n.eq_ignore_ascii_case(name));
+        (!self.parameters.iter().copied().any(|p| is(&p))).then(|| self.not_found(name))
     }
 
     /// Binds what the command line gives.
@@ -458,6 +474,7 @@ mod tests {
     fn what_does_not_bind_says_why() {
         assert_eq!(id_of(&[named("-Nonesuch", Value::Nil)]), "NamedParameterNotFound,Get-Mailbox");
         assert_eq!(id_of(&[named("-A", Value::Nil)]), "AmbiguousParameter,Get-Mailbox");
+        assert_eq!(id_of(&[named("-Err", Value::Nil)]), "AmbiguousParameter,Get-Mailbox");
         assert_eq!(id_of(&[named("-Anr", Value::Nil)]), "MissingArgument,Get-Mailbox");
         assert_eq!(id_of(&[bare("a"), bare("b")]), "PositionalParameterNotFound,Get-Mailbox");
         assert_eq!(id_of(&[named("ResultSize", "many")]), "CannotConvertArgumentNoMessage,Get-Mailbox");

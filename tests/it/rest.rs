@@ -1,5 +1,6 @@
 //! The REST road: against the simulated tenant, and against a server that answers with recorded shapes. (rest.md)
 
+mod binding;
 mod renewal;
 mod shapes;
 mod tenant;

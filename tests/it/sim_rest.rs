@@ -158,7 +158,7 @@ async fn parameters_arrive_with_their_types() {
 async fn a_password_comes_under_the_published_key() {
     let asker = Asker::of(Tenant::builder()).await;
     let reply = asker
-        .send(Method::Get, &format!("/AdminApi/v1.0/{ORGANIZATION}/EXOModuleFile?Version=3.9.0"), &[("CommandName", "New-*")], "")
+        .send(Method::Get, &format!("/AdminApi/v1.0/{ORGANIZATION}/EXOModuleFile?Version=3.9.0"), &[("CommandName", "New-Mailbo?")], "")
         .await;
     let files: Json = serde_json::from_slice(&reply.body).unwrap();
     let (file, script) = (&files["value"][0], files["value"][0]["fileContent"].as_str().unwrap());

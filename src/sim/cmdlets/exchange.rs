@@ -121,7 +121,7 @@ pub const CMDLETS: &[CmdletInfo] = &[
         "RecipientTasks.AddMailboxPermission",
         true,
         [
-            REQUIRED_MAILBOX,
+            REQUIRED_MAILBOX.from(Piped::Name),
             parameter("User", Kind::Text).required(),
             parameter("AccessRights", Kind::Texts).required(),
             parameter("InheritanceType", Kind::Text),

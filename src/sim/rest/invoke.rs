@@ -1,5 +1,6 @@
 //! InvokeCommand: a call and its pages.
 
+use super::super::binder::Binder;
 use super::super::cmdlets::{self, MORE, MORE_BY_DEFAULT};
 use super::super::faults::{FaultKind, Phase};
 use super::super::tenant::Service;
@@ -144,6 +145,10 @@ pub async fn first(service: &Arc<Service>, asked: &Asked, allowed: &Allowed) -> 
     };
     let limits = info.parameters.iter().any(|p| p.name == "ResultSize");
     let wishes = Wishes::of(service, asked, &input, limits);
+    let binder = Binder::new(info.name, info.parameters, info.confirms);
+    if let Some(failure) = parameters.iter().find_map(|(name, _)| binder.unknown(name)) {
+        return errors::failed(&failure.record(None), &[], wishes.shape);
+    }
     // The page decides how many; a size that is none is for the cmdlet to refuse.
     let without_size =
         |(n, v): &(String, Value)| !(limits && n.eq_ignore_ascii_case("ResultSize") && (wishes.more.is_some() || matches!(v, Value::Nil)));

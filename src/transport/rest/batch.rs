@@ -3,7 +3,7 @@
 use super::answer::{self};
 use super::call::Call;
 use super::errors::Head;
-use super::pages::{Outcome, Request, refused};
+use super::pages::{Limit, Outcome, Request, refused};
 use super::{Shared, errors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::http::HttpResponse;
@@ -52,7 +52,7 @@ pub(super) async fn send(road: &Shared, requests: &[Request], reads: bool) -> Re
     let cmdlet = requests.first().map_or("", |r| r.cmdlet.as_str());
     let mut headers = road.common_headers(Uuid::new_v4());
     headers.push(("Content-Type", String::from("application/json")));
-    headers.push(("Prefer", String::from("odata.continue-on-error")));
+    headers.push(("Prefer", format!("odata.maxpagesize={};odata.continue-on-error", road.page_size(Limit::OnePage))));
     let anchor = requests.first().and_then(|r| r.headers().iter().find(|(n, _)| *n == "X-AnchorMailbox"));
     headers.extend(anchor.cloned());
     let body = json!({ "requests": members }).to_string();

@@ -49,7 +49,7 @@ impl Road {
 
     /// X-AnchorMailbox: the signed-in user's mailbox for a user in the own organization, else one that the organization
     /// asked for is sure to have.
-    fn anchor(&self, cmdlet: &str) -> String {
+    pub(super) fn anchor(&self, cmdlet: &str) -> String {
         let tenant = self.tenant.get().map_or("", String::as_str);
         if self.is_compliance {
             return format!("UPN:{ORGANIZATION_MAILBOX}@{tenant}");

@@ -1,16 +1,25 @@
 //! Measure-Object behind a cmdlet, on this side, in the engine's shapes.
 
-use super::bind::Bound;
+use super::bind::{Bound, refused};
 use super::encode::text;
+use super::proxy::{Description, functions};
 use super::records::Failure;
-use super::select::{matches, names, refused};
+use super::select::{matches, names};
 use crate::clixml::{Object, Property, TypeNames, Value, type_names};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 const NAME: &str = "Measure-Object";
 
 static TYPES: LazyLock<TypeNames> = LazyLock::new(|| {
     type_names(&["Microsoft.PowerShell.Commands.GenericMeasureInfo", "Microsoft.PowerShell.Commands.MeasureInfo", "System.Object"])
+});
+
+/// What the engine knows of it.
+pub(super) static DESCRIPTION: LazyLock<Option<Arc<Description>>> = LazyLock::new(|| {
+    let script = "function script:Measure-Object { param([Parameter(ValueFromPipeline)] $InputObject, [Parameter(Position=0)] $Property, \
+        [switch] $Sum, [switch] $AllStats, [switch] $Average, [switch] $Maximum, [switch] $Minimum, [switch] $StandardDeviation, \
+        [switch] $Line, [switch] $Word, [switch] $Character, [switch] $IgnoreWhiteSpace) }";
+    functions(script).next().map(Arc::new)
 });
 
 /// One Measure-Object of a pipeline.

@@ -10,14 +10,17 @@ mod call;
 mod encode;
 mod errors;
 mod headers;
+mod input;
 mod measure;
 mod module_file;
 mod open;
 mod pages;
 mod pipeline;
+mod proxy;
 mod records;
 mod secure;
 mod select;
+mod tables;
 mod typed;
 
 pub(crate) use address::is_meant;
@@ -47,6 +50,7 @@ pub(crate) struct Road {
     base: Mutex<Url>,
     /// What stands in the path: known when the session is open.
     tenant: OnceLock<String>,
+    cmdlets: module_file::Cmdlets,
     secure_key: OnceLock<secure::PublicKey>,
     key: watch::Sender<bool>,
     pub(crate) status: Status,
@@ -92,6 +96,7 @@ impl Road {
             organization: address.organization,
             base: Mutex::new(address.base),
             tenant: OnceLock::new(),
+            cmdlets: module_file::Cmdlets::default(),
             secure_key: OnceLock::new(),
             key: watch::Sender::new(false),
             status,

@@ -90,7 +90,7 @@ impl Limit {
 }
 
 impl Road {
-    fn page_size(&self, limit: Limit) -> u64 {
+    pub(super) fn page_size(&self, limit: Limit) -> u64 {
         let most = self.options.page_size.unwrap_or(MOST_PAGE).clamp(1, MOST_PAGE);
         match limit {
             Limit::Number(number) => number.clamp(1, most),

@@ -1,16 +1,19 @@
 //! A converted script block, run here: each cmdlet is a request, what it gives goes to the next.
 
+mod confirm;
+
 use super::batch::{self, MOST_MEMBERS};
 use super::bind::{self, Action, Bound};
-use super::measure::Measure;
+use super::measure::{self, Measure};
 use super::pages::{Limit, Outcome, Pages, Patience, Request};
 use super::records::{self, Failure};
-use super::select::{Select, Selected};
-use super::{Road, Shared, encode};
-use crate::clixml::{self, Content, Value};
+use super::select::{self, Select, Selected};
+use super::{Road, Shared, input, tables};
+use crate::clixml::{self, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::psrp::{Merge, PowerShell};
+use crate::psrp::{Command, Merge, PowerShell};
 use crate::transport::{Channel, Intake, Record, RecordKind, Reply, Work, lock};
+use confirm::Answer;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -75,6 +78,14 @@ struct Cmdlet {
     waiting: Vec<Value>,
 }
 
+/// What became of a cmdlet.
+enum Ran {
+    /// It ran. Whether no more is wanted.
+    Through(bool),
+    /// The service does not know one of its parameters.
+    NotBound(Failure),
+}
+
 type Passing<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// The record of a failure that ends the command.
@@ -83,25 +94,29 @@ fn ended_by(failure: &Failure) -> Error {
     Error::new(ErrorKind::CommandFailed, CONTEXT, failure.message.clone()).with_record(record)
 }
 
-fn stage(command: &crate::psrp::Command) -> std::result::Result<Stage, Failure> {
-    let name = command.text.trim();
-    match name.to_ascii_lowercase().as_str() {
-        "select-object" | "select" => {
-            let bound = bind::bind(&crate::psrp::Command { text: String::from("Select-Object"), ..command.clone() })?;
-            return Ok(Stage::Select(Box::new(Select::new(&bound)?), bound));
-        }
-        "measure-object" | "measure" => {
-            let bound = bind::bind(&crate::psrp::Command { text: String::from("Measure-Object"), ..command.clone() })?;
-            return Ok(Stage::Measure(Box::new(Measure::new(&bound)?), bound));
-        }
-        _ => {}
-    }
-    if let Some(why) = not_of_the_service(name) {
-        let message = format!("The term '{name}' is not recognized as the name of a cmdlet: {why}");
-        let failure = Failure::engine("CommandNotFoundException", message, "CommandNotFoundException", "ObjectNotFound", "");
-        return Err(failure.about(name));
-    }
-    Ok(Stage::Cmdlet(Box::new(Cmdlet { bound: bind::bind(command)?, merge: command.merge, waiting: Vec::new() })))
+/// A command that runs on this side, where it is one.
+fn local(command: &Command) -> std::result::Result<Option<Stage>, Failure> {
+    let (name, description) = match command.text.trim().to_ascii_lowercase().as_str() {
+        "select-object" | "select" => ("Select-Object", &select::DESCRIPTION),
+        "measure-object" | "measure" => ("Measure-Object", &measure::DESCRIPTION),
+        _ => return Ok(None),
+    };
+    let command = Arc::new(Command { text: name.to_owned(), ..command.clone() });
+    let bound = match description.as_ref() {
+        Some(description) => bind::by_description(&command, description)?,
+        None => bind::by_guess(&command)?,
+    };
+    Ok(Some(match name {
+        "Select-Object" => Stage::Select(Box::new(Select::new(&bound)?), bound),
+        _ => Stage::Measure(Box::new(Measure::new(&bound)?), bound),
+    }))
+}
+
+/// Refuses what is no cmdlet of the service.
+fn check_name(name: &str) -> std::result::Result<(), Failure> {
+    let Some(why) = not_of_the_service(name) else { return Ok(()) };
+    let message = format!("The term '{name}' is not recognized as the name of a cmdlet: {why}");
+    Err(Failure::engine("CommandNotFoundException", message, "CommandNotFoundException", "ObjectNotFound", "").about(name))
 }
 
 /// Why a name is certainly no cmdlet of the service, if so: what is sent there is an access that is denied.
@@ -134,10 +149,59 @@ impl Run {
         }
         let mut input = Some(input).filter(|_| !powershell.no_input);
         for statement in powershell.commands.split_inclusive(|c| c.end_of_statement) {
-            let mut stages = statement.iter().map(stage).collect::<std::result::Result<Vec<_>, _>>().map_err(|f| ended_by(&f))?;
+            let mut stages = self.stages(statement, input.is_some()).await?;
             self.statement(&mut stages, input.take()).await?;
         }
         Ok(())
+    }
+
+    /// The commands of a statement, bound before any of them runs. What only the service's module can tell is asked for first,
+    /// of all of them at once.
+    async fn stages(&self, statement: &[Command], mut fed: bool) -> Result<Vec<Stage>> {
+        let mut stages = Vec::new();
+        let mut doubtful = Vec::new();
+        for command in statement {
+            let stage = local(command).map_err(|f| ended_by(&f))?;
+            let command = Arc::new(command.clone());
+            if stage.is_none() {
+                check_name(command.text.trim()).map_err(|f| ended_by(&f))?;
+                if self.is_doubtful(&command, fed).map_err(|f| ended_by(&f))? {
+                    doubtful.push(command.clone());
+                }
+            }
+            stages.push((command, stage));
+            fed = true;
+        }
+        if !doubtful.is_empty() {
+            self.road.learn(&doubtful.iter().map(|c| c.text.trim()).collect::<Vec<_>>()).await?;
+        }
+        let stage = |(command, stage): (Arc<Command>, Option<Stage>)| match stage {
+            Some(stage) => Ok(stage),
+            None => {
+                let bound = self.bound(&command).map_err(|f| ended_by(&f))?;
+                Ok(Stage::Cmdlet(Box::new(Cmdlet { bound, merge: command.merge, waiting: Vec::new() })))
+            }
+        };
+        stages.into_iter().map(stage).collect()
+    }
+
+    /// Whether only the module can tell what is meant, or whether the user is to be asked. What is piped into a cmdlet that
+    /// changes something is worth the question too: it may have more parameters that take it than Identity.
+    fn is_doubtful(&self, command: &Arc<Command>, fed: bool) -> std::result::Result<bool, Failure> {
+        if self.road.known(command.text.trim()).is_some() {
+            return Ok(false);
+        }
+        Ok(bind::by_tables(command)?.is_none_or(|bound| {
+            let may_ask = bound.confirm.is_none() && !bound.what_if && tables::is_high_impact(&bound.name) != Some(false);
+            may_ask || fed && !bound.reads()
+        }))
+    }
+
+    fn bound(&self, command: &Arc<Command>) -> std::result::Result<Bound, Failure> {
+        match self.road.known(command.text.trim()) {
+            Some(description) => bind::by_description(command, &description),
+            None => bind::by_tables(command)?.map_or_else(|| bind::by_guess(command), Ok),
+        }
     }
 
     async fn statement(&mut self, stages: &mut [Stage], input: Option<mpsc::Receiver<Value>>) -> Result<()> {
@@ -254,40 +318,69 @@ impl Run {
     /// Sends what waits for the first stage, a cmdlet that takes input.
     async fn flush(&mut self, stages: &mut [Stage]) -> Result<bool> {
         let Some((Stage::Cmdlet(cmdlet), rest)) = stages.split_first_mut() else { return Ok(false) };
+        if cmdlet.bound.description.is_none() && cmdlet.waiting.iter().any(|v| !input::is_plain(&cmdlet.bound, v)) {
+            self.road.learn(&[&cmdlet.bound.name]).await?;
+            cmdlet.bound = self.bound(&cmdlet.bound.written).map_err(|f| ended_by(&f))?;
+        }
         let merge = cmdlet.merge;
         let mut enough = false;
         let mut waiting = std::mem::take(&mut cmdlet.waiting).into_iter().peekable();
         while waiting.peek().is_some() && !enough {
             let mut members = Vec::new();
             for value in waiting.by_ref().take(MOST_MEMBERS) {
-                match with_input(&cmdlet.bound, &value) {
+                match input::bind(&cmdlet.bound, &value) {
                     Ok(bound) => members.push(bound),
                     Err(failure) => self.report(&[failure], &cmdlet.bound, merge, rest).await?,
                 }
             }
-            enough = match members.as_slice() {
-                [] => false,
-                [one] => self.run_one(one, merge, rest).await?,
-                several if several.iter().any(asks) => {
-                    let mut enough = false;
-                    for bound in several {
-                        enough = enough || self.run_one(bound, merge, rest).await?;
-                    }
-                    enough
-                }
-                several => self.run_batch(several, merge, rest).await?,
-            };
+            if members.len() > 1 && goes_together(&cmdlet.bound, rest) {
+                enough = self.run_batch(&members, merge, rest).await?;
+                continue;
+            }
+            for bound in &members {
+                enough = enough || self.run_one(bound, merge, rest).await?;
+            }
         }
         Ok(enough)
     }
 
     /// One cmdlet from its confirmation to its last page.
     async fn run_one(&mut self, bound: &Bound, merge: Merge, rest: &mut [Stage]) -> Result<bool> {
+        match self.run_as(bound, merge, rest).await? {
+            Ran::Through(enough) => Ok(enough),
+            Ran::NotBound(failure) => self.run_anew(bound, failure, merge, rest).await,
+        }
+    }
+
+    /// The service does not know a parameter by the name that it was given: the module may, and what was refused did not run.
+    async fn run_anew(&mut self, bound: &Bound, refusal: Failure, merge: Merge, rest: &mut [Stage]) -> Result<bool> {
+        // Where the module does not come, the service's own words are still the best that there is.
+        let _ = self.road.learn(&[&bound.name]).await;
+        let failure = match self.road.known(&bound.name) {
+            None => refusal,
+            Some(description) => {
+                let anew = bind::by_description(&bound.written, &description).map_err(|f| ended_by(&f))?;
+                match bound.input.as_deref().map_or(Ok(anew.clone()), |value| input::bind(&anew, value)) {
+                    Err(failure) => failure,
+                    Ok(same) if same.parameters == bound.parameters => refusal,
+                    Ok(anew) => match self.run_as(&anew, merge, rest).await? {
+                        Ran::Through(enough) => return Ok(enough),
+                        Ran::NotBound(failure) => failure,
+                    },
+                }
+            }
+        };
+        self.report(&[failure], bound, merge, rest).await?;
+        Ok(false)
+    }
+
+    async fn run_as(&mut self, bound: &Bound, merge: Merge, rest: &mut [Stage]) -> Result<Ran> {
         let mut parameters = bound.parameters.clone();
-        if asks(bound) {
+        if bound.asks() {
             match self.confirmed(bound, merge, rest).await? {
-                true => parameters.push((String::from("Confirm"), Value::Bool(false))),
-                false => return Ok(false),
+                Answer::Yes => parameters.push((String::from("Confirm"), Value::Bool(false))),
+                Answer::No => return Ok(Ran::Through(false)),
+                Answer::NotBound(failure) => return Ok(Ran::NotBound(failure)),
             }
         } else if bound.confirm == Some(false) {
             parameters.push((String::from("Confirm"), Value::Bool(false)));
@@ -299,8 +392,16 @@ impl Run {
             Stage::Select(select, _) => !select.is_bounded(),
             Stage::Measure(..) => true,
         });
-        let pages = Pages::new(&self.road, request, Limit::of(bound), ahead);
-        self.run_pages(pages, bound, merge, rest).await
+        let mut pages = Pages::new(&self.road, request, Limit::of(bound), ahead);
+        let first = pages.next().await;
+        self.tell_waits(bound).await;
+        Ok(match first? {
+            None => Ran::Through(false),
+            Some((Outcome::Failure(failure), _)) if bound.is_refused_by(&failure) => Ran::NotBound(failure),
+            Some((outcome, more)) => {
+                Ran::Through(self.outcome(outcome, more, bound, merge, rest).await? || self.run_pages(pages, bound, merge, rest).await?)
+            }
+        })
     }
 
     async fn run_pages(&mut self, mut pages: Pages, bound: &Bound, merge: Merge, rest: &mut [Stage]) -> Result<bool> {
@@ -332,6 +433,7 @@ impl Run {
                     let pages = Pages::new(&self.road, request, Limit::of(bound), false);
                     self.run_pages(pages, bound, merge, rest).await?
                 }
+                Some(Outcome::Failure(failure)) if bound.is_refused_by(&failure) => self.run_anew(bound, failure, merge, rest).await?,
                 Some(outcome) => {
                     let pages = match &outcome {
                         Outcome::Answer(answer) => Some(Pages::after(&self.road, request, Limit::of(bound), answer)?),
@@ -422,126 +524,12 @@ impl Run {
         }
         Ok(())
     }
-
-    /// ShouldProcess: the service validates with Confirm=true and says what it would do; the user is asked, or told.
-    async fn confirmed(&mut self, bound: &Bound, merge: Merge, rest: &mut [Stage]) -> Result<bool> {
-        if !bound.what_if {
-            match self.for_all {
-                Some(answer) => return Ok(answer),
-                None if !self.road.options.interactive => {
-                    let message = format!(
-                        "{} asks for confirmation, and PowerShell is in NonInteractive mode. Read and Prompt functionality is not available. Run it with -Confirm:$false.",
-                        bound.name
-                    );
-                    return Err(ended_by(&Failure::engine(
-                        "Host.HostException",
-                        message,
-                        "HostFunctionNotImplemented",
-                        "NotImplemented",
-                        &bound.name,
-                    )));
-                }
-                None => {}
-            }
-        }
-        let mut parameters = bound.parameters.clone();
-        parameters.push((String::from("Confirm"), Value::Bool(true)));
-        let mut pages = Pages::new(&self.road, self.request(bound, &parameters)?, Limit::OnePage, false);
-        let question = match pages.next().await? {
-            Some((Outcome::Answer(answer), _)) => {
-                self.report(&answer.failures, bound, merge, rest).await?;
-                for warning in &answer.warnings {
-                    self.warn(warning, bound, merge, rest).await?;
-                }
-                match answer.confirmation {
-                    Some(question) => question,
-                    None => {
-                        // Whether it ran is not known, so that it must not be sent again.
-                        let message = format!(
-                            "{} was sent to be validated, and the service did not say what it would do: look whether it took effect.",
-                            bound.name
-                        );
-                        let failure = Failure::engine(
-                            "PSInvalidOperationException",
-                            message,
-                            format!("NothingToConfirm,{}", bound.name),
-                            "InvalidResult",
-                            &bound.name,
-                        );
-                        self.report(&[failure], bound, merge, rest).await?;
-                        return Ok(false);
-                    }
-                }
-            }
-            Some((Outcome::Failure(failure), _)) => {
-                self.report(&[failure], bound, merge, rest).await?;
-                return Ok(false);
-            }
-            None => return Ok(false),
-        };
-        if bound.what_if {
-            self.channel.push(vec![records::host_line(&format!("What if: {question}"))]).await;
-            return Ok(false);
-        }
-        self.calls += 1;
-        let (head, parameters) = records::confirm_call(self.calls, &question);
-        self.channel.expect_reply(false, &head);
-        self.channel.push(vec![Record::host_call(head, parameters)]).await;
-        let answer = loop {
-            match self.replies.recv().await {
-                Some(reply) if reply.call_id == self.calls => break reply.result,
-                Some(_) => {}
-                None => return Err(Error::new(ErrorKind::Cancelled, CONTEXT, "nobody answers any more")),
-            }
-        };
-        match answer {
-            Ok(value) => Ok(match value.as_ref().and_then(Value::as_i64) {
-                Some(0) => true,
-                Some(all @ (1 | 3)) => {
-                    self.for_all = Some(all == 1);
-                    all == 1
-                }
-                _ => false,
-            }),
-            Err(refusal) => {
-                let failure = Failure::engine("Host.HostException", refusal.message, refusal.error_id, "NotImplemented", &bound.name);
-                Err(ended_by(&failure))
-            }
-        }
-    }
 }
 
-/// Whether the user is asked, or told, before it runs.
-fn asks(bound: &Bound) -> bool {
-    !bound.reads() && (bound.what_if || bound.confirm.unwrap_or_else(|| bound.is_high_impact()))
-}
-
-/// The cmdlet with what was piped in, bound by the name Identity as Exchange's cmdlets do.
-fn with_input(bound: &Bound, input: &Value) -> std::result::Result<Bound, Failure> {
-    let refused = || {
-        let message = "The input object cannot be bound to any parameters for the command either because the command does not take pipeline input or the input and its properties do not match any of the parameters that take pipeline input.";
-        let id = format!("InputObjectNotBound,{}", bound.name);
-        Failure::engine("ParameterBindingException", message, id, "InvalidArgument", &bound.name).about(&encode::text(input))
-    };
-    let has_identity = bound.parameter("Identity").is_some();
-    let verb = bound.name.split('-').next().unwrap_or_default();
-    if has_identity || verb.eq_ignore_ascii_case("New") {
-        return Err(refused());
-    }
-    let identity = match input {
-        Value::Nil => None,
-        Value::Object(object) => match &object.content {
-            Content::Primitive(value) => Some(value.clone()),
-            Content::None => ["Identity", "Guid", "DistinguishedName", "Name"]
-                .iter()
-                .find_map(|n| object.property(n))
-                .filter(|v| **v != Value::Nil)
-                .cloned(),
-            _ => None,
-        },
-        primitive => Some(primitive.clone()),
-    };
-    let mut with = bound.clone();
-    with.parameters.insert(0, (String::from("Identity"), identity.ok_or_else(refused)?));
-    Ok(with)
+/// Whether commands can go to the service in one request: not where the user is asked about each, nor where one that changes
+/// something may be the last that is to run.
+fn goes_together(bound: &Bound, rest: &[Stage]) -> bool {
+    let may_end = [bound.error_action, bound.warning_action].contains(&Action::Stop)
+        || rest.iter().any(|s| matches!(s, Stage::Select(select, _) if select.is_bounded()));
+    !bound.asks() && (bound.reads() || !may_end)
 }

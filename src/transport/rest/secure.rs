@@ -63,8 +63,8 @@ impl Road {
     /// Takes the key out of the module that the service hands out, unless there is one.
     pub(crate) async fn request_key(&self) -> Result<()> {
         if self.secure_key.get().is_none() {
-            let module = self.module_file("Get-Mailbox").await?;
-            let key = module.script.find("<RSAKeyValue>").map(|at| PublicKey::read(&module.script[at..])).transpose()?;
+            let script = self.module_script("Get-Mailbox").await?;
+            let key = script.find("<RSAKeyValue>").map(|at| PublicKey::read(&script[at..])).transpose()?;
             let key = key.ok_or_else(|| {
                 Error::new(ErrorKind::Unsupported, CONTEXT, "the service's module holds no key for secure strings")
                     .with_fact(fact::REMEDY, "Give the key with the option secure_string_key.")

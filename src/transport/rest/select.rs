@@ -1,12 +1,22 @@
 //! Select-Object behind a cmdlet, on this side: the service runs no engine. Shapes and ids are the engine's.
 
-use super::bind::Bound;
+use super::bind::{Bound, refused};
 use super::encode::text;
+use super::proxy::{Description, functions};
 use super::records::Failure;
 use crate::clixml::{Content, Object, Property, Text, Value, type_names};
 use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, LazyLock};
 
 const NAME: &str = "Select-Object";
+
+/// What the engine knows of it.
+pub(super) static DESCRIPTION: LazyLock<Option<Arc<Description>>> = LazyLock::new(|| {
+    let script = "function script:Select-Object { param([Parameter(ValueFromPipeline)] $InputObject, [Parameter(Position=0)] $Property, \
+        $ExcludeProperty, $ExpandProperty, [switch] $Unique, [switch] $CaseInsensitive, [int] $Last, [int] $First, [int] $Skip, \
+        [int] $SkipLast, [switch] $Wait, $Index, $SkipIndex) }";
+    functions(script).next().map(Arc::new)
+});
 
 /// One Select-Object of a pipeline.
 #[derive(Debug, Default)]
@@ -29,16 +39,6 @@ pub(super) struct Select {
 pub(super) enum Selected {
     Values(Vec<Value>),
     Failure(Box<Failure>),
-}
-
-pub(super) fn refused(cmdlet: &str, message: String, id: &str) -> Failure {
-    Failure::engine(
-        "ParameterBindingException",
-        message,
-        format!("{id},Microsoft.PowerShell.Commands.{}Command", cmdlet.replace('-', "")),
-        "InvalidArgument",
-        cmdlet,
-    )
 }
 
 /// Names of properties: a text or a list of texts. Calculated ones hold scripts, which nothing here could run.
@@ -71,11 +71,11 @@ impl Select {
             match name.to_ascii_lowercase().as_str() {
                 "property" => select.properties = names(NAME, value)?,
                 "excludeproperty" => select.excluded = names(NAME, value)?,
-                "expandproperty" | "expand" => select.expand = Some(text(value)),
+                "expandproperty" => select.expand = Some(text(value)),
                 "first" => select.first = Some(count(name, value)?),
                 "last" => select.last = Some(count(name, value)?),
                 "skip" => select.skip = count(name, value)?,
-                "unique" => select.unique = true,
+                "unique" => select.unique = value.as_bool().unwrap_or(true),
                 "wait" => {}
                 _ => {
                     let message = format!("{NAME}: the parameter '{name}' is not supported on the REST road.");
