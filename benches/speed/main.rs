@@ -307,7 +307,7 @@ fn module() {
     let endpoint = shared.join("endpoint");
     let python = support::in_path("python3").expect("the genuine endpoint needs python3");
     let mut command = process::Command::new(python);
-    command.arg(Path::new(ROOT).join("benches/speed/endpoint.py")).arg(&endpoint).args(["--port", "0"]);
+    command.arg(Path::new(ROOT).join("tests/interop/endpoint.py")).arg(&endpoint).args(["--port", "0"]);
     let genuine = Server::start(&mut command, false);
     let path = |p: &Path| p.to_str().expect("a path in UTF-8").to_owned();
     let told = run(&[

@@ -40,72 +40,44 @@ fn pester(file: &str) {
     );
 }
 
-#[test]
-fn module() {
-    pester("Module.Tests.ps1");
-}
+/// Every file of tests/module as a test that has this run it, so that they run side by side.
+macro_rules! pester_files {
+    ($run:ident) => {
+        $crate::module::pester_files! { $run:
+            module "Module.Tests.ps1"
+            connect "Connect-DelegatedTenant.Tests.ps1"
+            invoke "Invoke-TenantCmdlet.Tests.ps1"
+            disconnect "Disconnect-DelegatedTenant.Tests.ps1"
+            import "Import-DelegatedTenant.Tests.ps1"
+            completion "Completion.Tests.ps1"
+            get "Get-DelegatedTenant.Tests.ps1"
+            shapes "Shapes.Tests.ps1"
+            examples "Examples.Tests.ps1"
+            roads "Roads.Tests.ps1"
+            parity "Parity.Tests.ps1"
+            proxy "Proxy.Tests.ps1"
+            check "Test-DelegatedTenant.Tests.ps1"
+            long_runs "LongRuns.Tests.ps1"
+        }
+    };
+    ($run:ident: $($name:ident $file:literal)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $run($file);
+            }
+        )*
 
-#[test]
-fn connect() {
-    pester("Connect-DelegatedTenant.Tests.ps1");
+        #[test]
+        fn no_file_is_left_out() {
+            let known = [$($file),*];
+            let folder = $crate::support::root().join("tests/module").read_dir().expect("a folder");
+            let names = folder.map(|e| e.expect("an entry").file_name().into_string().expect("a name"));
+            let left: Vec<_> = names.filter(|n| n.ends_with(".Tests.ps1") && !known.contains(&n.as_str())).collect();
+            assert!(left.is_empty(), "{left:?}");
+        }
+    };
 }
+pub(crate) use pester_files;
 
-#[test]
-fn invoke() {
-    pester("Invoke-TenantCmdlet.Tests.ps1");
-}
-
-#[test]
-fn disconnect() {
-    pester("Disconnect-DelegatedTenant.Tests.ps1");
-}
-
-#[test]
-fn import() {
-    pester("Import-DelegatedTenant.Tests.ps1");
-}
-
-#[test]
-fn completion() {
-    pester("Completion.Tests.ps1");
-}
-
-#[test]
-fn get() {
-    pester("Get-DelegatedTenant.Tests.ps1");
-}
-
-#[test]
-fn shapes() {
-    pester("Shapes.Tests.ps1");
-}
-
-#[test]
-fn examples() {
-    pester("Examples.Tests.ps1");
-}
-
-#[test]
-fn roads() {
-    pester("Roads.Tests.ps1");
-}
-
-#[test]
-fn parity() {
-    pester("Parity.Tests.ps1");
-}
-
-#[test]
-fn proxy() {
-    pester("Proxy.Tests.ps1");
-}
-
-#[test]
-fn check() {
-    pester("Test-DelegatedTenant.Tests.ps1");
-}
-
-#[test]
-fn long_runs() {
-    pester("LongRuns.Tests.ps1");
-}
+pester_files!(pester);

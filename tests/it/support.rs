@@ -77,18 +77,15 @@ pub struct Endpoint {
 impl Endpoint {
     /// Starts one with further arguments. None where a tool is missing: see [`require`].
     pub fn start(arguments: &[&str]) -> Option<Self> {
-        let script = shared().join("endpoint/endpoint.py");
-        let (Some(python), true) = (in_path("python3"), script.is_file()) else {
+        let folder = shared().join("endpoint");
+        let (Some(python), true) = (in_path("python3"), folder.join("endpoint.py").is_file()) else {
             require("endpoint");
             return None;
         };
         let pwsh = pwsh()?;
-        // A shell that starts this in the background may have it ignore the interrupt that is to end it.
-        const HEEDING_INTERRUPTS: &str = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); \
-                                          del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')";
         let mut child = Command::new(python)
-            .args(["-c", HEEDING_INTERRUPTS])
-            .arg(script)
+            .arg(root().join("tests/interop/endpoint.py"))
+            .arg(folder)
             .args(["--port", "0", "--pwsh"])
             .arg(pwsh)
             .args(arguments)
@@ -106,6 +103,13 @@ impl Endpoint {
     pub fn count(&self, name: &str) -> u64 {
         let text = http_get(&self.url, "/stats");
         text.lines().find_map(|l| l.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Has the server lose its shells.
+    #[cfg(unix)]
+    pub fn lose_shells(&self) {
+        // SAFETY: the child has not been waited for, so that the id is still its own.
+        unsafe { libc::kill(self.child.id() as i32, libc::SIGUSR1) };
     }
 
     /// Waits for the sessions that close in the background.

@@ -61,7 +61,7 @@ function Start-LinuxServer([string] $Program, [string[]] $Arguments) {
 }
 
 function Start-Endpoint([string[]] $Arguments) {
-    Start-TestServer 'python3' (@('-u', "$script:Shared/endpoint/endpoint.py", '--port', '0') + @($Arguments | Where-Object { $_ }))
+    Start-TestServer 'python3' (@('-u', "$script:Checkout/tests/interop/endpoint.py", "$script:Shared/endpoint", '--port', '0') + @($Arguments | Where-Object { $_ }))
 }
 
 function Start-Simulator([string[]] $Arguments) { Start-TestServer $env:DT_SIM (@('--port', '0') + @($Arguments | Where-Object { $_ })) }

@@ -8,6 +8,8 @@ child is seen off in the background.
     endpoint.py FOLDER [options of the genuine one]
 """
 
+import signal
+import subprocess
 import sys
 import threading
 
@@ -26,11 +28,30 @@ def close(shell):
         shell.changed.wait_for(lambda: shell.acks["CloseAck", endpoint.POOL] or shell.closed, 1)
 
     def see_off():
-        shell.child.stdin.close()
-        shell.child.wait()
+        try:
+            shell.child.stdin.close()
+            shell.child.wait(5)
+        except (OSError, subprocess.TimeoutExpired):
+            shell.child.kill()
+            shell.child.wait()
 
     threading.Thread(target=see_off, daemon=True).start()
 
 
+class Endpoint(endpoint.Endpoint):
+    def __init__(self, options):
+        super().__init__(options)
+        # Loses every shell, as a server does that starts anew.
+        if hasattr(signal, "SIGUSR1"):
+            signal.signal(signal.SIGUSR1, lambda *_: threading.Thread(target=self.lose).start())
+
+    def lose(self):
+        for shell in list(self.shells.values()):
+            self.remove_shell(shell)
+
+
 endpoint.Shell.close = close
+endpoint.Endpoint = Endpoint
+# A shell that starts this in the background may have it ignore the interrupt that is to end it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(endpoint.main())
