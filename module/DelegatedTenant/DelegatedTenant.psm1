@@ -10,7 +10,7 @@ $script:Edition = @{
     CleanBlock   = $PSVersionTable.PSVersion -ge [version] '7.3'    # a function may have a clean block, which 5.1 cannot even read
 }
 
-foreach ($name in 'Connect-DelegatedTenant', 'Get-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant', 'Import-DelegatedTenant', 'Test-DelegatedTenant') { . "$PSScriptRoot/Public/$name.ps1" }
+foreach ($name in 'Connect-DelegatedTenant', 'Get-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant', 'Import-DelegatedTenant', 'Test-DelegatedTenant') { . ([IO.Path]::Combine($PSScriptRoot, 'Public', "$name.ps1")) }
 # A pipeline that breaks off above Invoke-TenantCmdlet (Ctrl+C, a throw) runs nothing of it but a clean block. Where there is none, what
 # is left running is found when the session is next used.
 if ($script:Edition.CleanBlock) {
@@ -27,7 +27,7 @@ $script:Sessions = [ordered] @{}
 function Initialize-Module {
     if ($script:Native) { return }
     # The files name their functions script:, since they are read from within this one.
-    foreach ($name in 'Library', 'Native', 'Lifetime', 'Failure', 'Clixml', 'Session', 'Selection', 'Proxy', 'Command', 'HostCall', 'Invocation', 'Flow', 'Job', 'Completion', 'Check', 'Renewal') { . "$PSScriptRoot/Private/$name.ps1" }
+    foreach ($name in 'Library', 'Native', 'Lifetime', 'Failure', 'Clixml', 'Session', 'Selection', 'Proxy', 'Command', 'HostCall', 'Invocation', 'Flow', 'Job', 'Completion', 'Check', 'Renewal') { . ([IO.Path]::Combine($PSScriptRoot, 'Private', "$name.ps1")) }
     $script:Library = Find-NativeLibrary $PSScriptRoot
     $script:Native = Initialize-Native $script:Library
     $ExecutionContext.SessionState.Module.OnRemove = { Close-EverySession }

@@ -89,7 +89,7 @@ function Import-DelegatedTenant {
     )
     end {
         Initialize-Module
-        if ($null -eq $script:Imports) { . "$PSScriptRoot/../Private/Import.ps1" }
+        if ($null -eq $script:Imports) { . ([IO.Path]::Combine([IO.Path]::GetDirectoryName($PSScriptRoot), 'Private', 'Import.ps1')) }
         # A script module sees only the global preferences; the caller's are in the caller's session state.
         $caller = $PSCmdlet.SessionState.PSVariable
         if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
