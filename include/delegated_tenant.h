@@ -866,7 +866,8 @@ dt_status dt_session_invoke(const dt_session *session, const dt_command *command
 dt_status dt_check_start(const dt_options *options, dt_check **check, dt_error **error);
 
 /**
- * The next step, in the order of the walk: `Name`, `TCP`, `TLS`, `HTTP`, `SignIn`, `Shell`, `Organization`, each once.
+ * The next step, in the order of the walk: `Name`, `TCP`, `TLS`, `HTTP`, `SignIn`, `Shell`, `Organization`, each once; on the
+ * REST road `Service` in the place of `Shell`.
  * Those behind one that failed are skipped.
  *
  * **Ownership:** the step is the caller's, to be freed by `dt_step_free`; it does not need the check.
@@ -877,6 +878,18 @@ dt_status dt_check_start(const dt_options *options, dt_check **check, dt_error *
  * `DT_STATUS_END` after the last one, when nothing of the walk is left at the server as far as it can be helped.
  */
 dt_status dt_check_next(const dt_check *check, uint32_t wait_ms, dt_step **step, dt_error **error);
+
+/**
+ * The text of the warning of this index, from 0: a redirection, or, for a sign-in by hand, where and with what code. To be
+ * looked for while a step is pending.
+ *
+ * **Ownership:** borrowed from the check.
+ *
+ * **Threads:** any.
+ *
+ * **Returns:** NULL where there is no such warning so far.
+ */
+const char *dt_check_warning(const dt_check *check, size_t index);
 
 /**
  * Frees a check and ends it, if it has not ended: what it has opened is deleted in the background. NULL is allowed.
@@ -1332,6 +1345,7 @@ int32_t dt_error_retry(const dt_error *error);
  * | `request_sent` | `no`: the request did not reach the server; `maybe`: it may have |
  * | `fault_code` | the code of the WSManFault, in decimal |
  * | `authority_code` | the number of Microsoft Entra ID's error, such as `AADSTS50126` |
+ * | `certificate` | the certificate that the check of the way to a server was shown and did not take |
  * | `retry_after_ms` | how many milliseconds the service asks to wait |
  * | `redirect_location` | where the server redirects to |
  * | `native_id` | what PowerShell's own cmdlets put before ",PSSessionOpenFailed" |

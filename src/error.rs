@@ -258,6 +258,8 @@ pub mod fact {
     pub const FAULT_CODE: &str = "fault_code";
     /// The number of Microsoft Entra ID's error, such as `AADSTS50126`.
     pub const AUTHORITY_CODE: &str = "authority_code";
+    /// The certificate that a server showed: to whom it is made out, by whom, and for how long.
+    pub const CERTIFICATE: &str = "certificate";
     /// How long the service asks to wait, in milliseconds.
     pub const RETRY_AFTER_MS: &str = "retry_after_ms";
     /// Where the server redirects to.

@@ -80,7 +80,8 @@ pub unsafe extern "C" fn dt_check_start(options: *const dt_options, check: *mut 
     })
 }
 
-/// The next step, in the order of the walk: `Name`, `TCP`, `TLS`, `HTTP`, `SignIn`, `Shell`, `Organization`, each once.
+/// The next step, in the order of the walk: `Name`, `TCP`, `TLS`, `HTTP`, `SignIn`, `Shell`, `Organization`, each once; on the
+/// REST road `Service` in the place of `Shell`.
 /// Those behind one that failed are skipped.
 ///
 /// **Ownership:** the step is the caller's, to be freed by `dt_step_free`; it does not need the check.
@@ -107,6 +108,19 @@ pub unsafe extern "C" fn dt_check_next(
             Wait::Pending => DT_STATUS_PENDING,
         })
     })
+}
+
+/// The text of the warning of this index, from 0: a redirection, or, for a sign-in by hand, where and with what code. To be
+/// looked for while a step is pending.
+///
+/// **Ownership:** borrowed from the check.
+///
+/// **Threads:** any.
+///
+/// **Returns:** NULL where there is no such warning so far.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_check_warning(check: *const dt_check, index: usize) -> *const c_char {
+    guard(Or(ptr::null()), || Ok(borrowed(unsafe { borrow(check)? }.warning(index))))
 }
 
 /// Frees a check and ends it, if it has not ended: what it has opened is deleted in the background. NULL is allowed.

@@ -142,6 +142,7 @@ pub unsafe extern "C" fn dt_error_retry(error: *const dt_error) -> i32 {
 /// | `request_sent` | `no`: the request did not reach the server; `maybe`: it may have |
 /// | `fault_code` | the code of the WSManFault, in decimal |
 /// | `authority_code` | the number of Microsoft Entra ID's error, such as `AADSTS50126` |
+/// | `certificate` | the certificate that the check of the way to a server was shown and did not take |
 /// | `retry_after_ms` | how many milliseconds the service asks to wait |
 /// | `redirect_location` | where the server redirects to |
 /// | `native_id` | what PowerShell's own cmdlets put before ",PSSessionOpenFailed" |

@@ -1,20 +1,22 @@
 //! Whether a session can be had, told step by step: the way to the server, the sign-in, the shell, the organization.
 
-use super::{Options, Session, Wait};
+use super::{Core, Options, Session, Wait};
 use crate::error::{Error, Result, fact};
 use crate::runtime;
-use crate::transport::{Part, Passage, Road};
+use crate::transport::{Part, Passage, Road, TextList};
+use std::ffi::CStr;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// Every step, in the order of the walk.
-const STEPS: [&str; 7] = ["Name", "TCP", "TLS", "HTTP", "SignIn", "Shell", "Organization"];
-const SIGN_IN: &str = STEPS[4];
-const SHELL: &str = STEPS[5];
-const ORGANIZATION: &str = STEPS[6];
+/// The steps on either road, in the order of the walk.
+const WSMAN: [&str; 7] = ["Name", "TCP", "TLS", "HTTP", SIGN_IN, "Shell", ORGANIZATION];
+const REST: [&str; 7] = ["Name", "TCP", "TLS", "HTTP", SIGN_IN, "Service", ORGANIZATION];
+const SIGN_IN: &str = "SignIn";
+const ORGANIZATION: &str = "Organization";
 
 /// What became of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub enum Outcome {
 /// One step of a [`Check`].
 #[derive(Debug)]
 pub struct Step {
-    /// `Name`, `TCP`, `TLS`, `HTTP`, `SignIn`, `Shell` or `Organization`.
+    /// `Name`, `TCP`, `TLS`, `HTTP`, `SignIn`, `Shell` (on the REST road `Service`) or `Organization`.
     pub name: &'static str,
     /// What became of it.
     pub outcome: Outcome,
@@ -50,6 +52,7 @@ pub struct Step {
 #[derive(Debug)]
 pub struct Check {
     steps: Mutex<mpsc::UnboundedReceiver<Step>>,
+    warnings: Arc<OnceLock<Arc<TextList>>>,
     task: JoinHandle<()>,
 }
 
@@ -66,16 +69,24 @@ impl Check {
         let mut options = options.clone();
         // The walk asks by itself, and tells what it hears.
         options.verify_organization = false;
+        options.sign_in_anew = true;
         let road = Road::new(Uuid::new_v4(), &options)?;
         let (sender, steps) = mpsc::unbounded_channel();
+        let warnings = Arc::<OnceLock<Arc<TextList>>>::default();
+        let texts = Arc::clone(&warnings);
         let task = runtime::spawn(async move {
-            let mut walk = Walk { steps: sender, told: 0 };
+            let mut walk = Walk { names: if road.is_rest() { &REST } else { &WSMAN }, steps: sender, told: 0, warnings: texts };
             if road.reach(&mut |part, passage, took| walk.tell(name(part), passage, took)).await {
                 walk.session(&options).await;
             }
             walk.skip_the_rest();
         })?;
-        Ok(Self { steps: Mutex::new(steps), task })
+        Ok(Self { steps: Mutex::new(steps), warnings, task })
+    }
+
+    /// A text for the user so far, from index 0: a redirection, or how to sign in by hand.
+    pub fn warning(&self, index: usize) -> Option<&CStr> {
+        self.warnings.get()?.get(index)
     }
 
     /// The next step; None after the last, when nothing of the walk is left at the server as far as it can be helped.
@@ -86,15 +97,29 @@ impl Check {
 }
 
 fn name(part: Part) -> &'static str {
-    STEPS[match part {
-        Part::Name => 0,
-        Part::Tcp => 1,
-        Part::Tls => 2,
-        Part::Http => 3,
-    }]
+    match part {
+        Part::Name => "Name",
+        Part::Tcp => "TCP",
+        Part::Tls => "TLS",
+        Part::Http => "HTTP",
+    }
+}
+
+/// Whom the authority has given a token, and where.
+fn granted(core: &Core) -> String {
+    let told = |name| core.road.property(name);
+    let whom = match (told("user_principal_name"), told("app_id")) {
+        (Some(user), _) => user,
+        (None, Some(app)) => format!("the application {app}"),
+        (None, None) => String::from("the caller"),
+    };
+    let tenant = told("tenant_id").map(|t| format!(" in the tenant {t}")).unwrap_or_default();
+    format!("the authority gives {whom} a token{tenant}")
 }
 
 struct Walk {
+    names: &'static [&'static str; 7],
+    warnings: Arc<OnceLock<Arc<TextList>>>,
     steps: mpsc::UnboundedSender<Step>,
     told: usize,
 }
@@ -104,7 +129,10 @@ impl Walk {
         let (outcome, detail, error) = match passage {
             Passage::Passed(detail) => (Outcome::Passed, detail, None),
             Passage::Skipped(detail) => (Outcome::Skipped, detail, None),
-            Passage::Failed(error) => (Outcome::Failed, error.detail().to_owned(), Some(error)),
+            Passage::Failed(error) => {
+                let shown = error.fact(fact::CERTIFICATE).map(|c| format!("; it is {c}")).unwrap_or_default();
+                (Outcome::Failed, format!("{}{shown}", error.detail()), Some(error))
+            }
         };
         let remedy = error.as_ref().and_then(|e| e.fact(fact::REMEDY)).map(str::to_owned);
         self.told += 1;
@@ -113,7 +141,7 @@ impl Walk {
     }
 
     fn skip_the_rest(&mut self) {
-        for name in STEPS.iter().skip(self.told) {
+        for name in self.names.iter().skip(self.told) {
             self.tell(name, Passage::Skipped("not reached".into()), Duration::ZERO);
         }
     }
@@ -125,6 +153,7 @@ impl Walk {
             Ok(session) => session,
             Err(error) => return self.tell(SIGN_IN, Passage::Failed(error), begun.elapsed()),
         };
+        let _ = self.warnings.set(Arc::clone(&session.core().road.status().warnings));
         self.open(&session, begun).await;
         session.core().close();
         session.core().wait_end().await;
@@ -141,19 +170,27 @@ impl Walk {
         if let Some(error) = refused {
             return self.tell(SIGN_IN, Passage::Failed(error), begun.elapsed());
         }
-        let user = core.options.user.as_deref().unwrap_or("a caller without a name");
-        let on = if session.uris().len() > 1 { format!(" at {}", session.uri()) } else { String::new() };
-        self.tell(SIGN_IN, Passage::Passed(format!("the server takes {user}{on}")), begun.elapsed());
+        let passage = if core.road.has_ready_token() {
+            Passage::Skipped("the token that was given is tried: no authority is asked".into())
+        } else if core.road.is_rest() {
+            Passage::Passed(granted(core))
+        } else {
+            let user = core.options.user.as_deref().unwrap_or("a caller without a name");
+            let on = if session.uris().len() > 1 { format!(" at {}", session.uri()) } else { String::new() };
+            Passage::Passed(format!("the server takes {user}{on}"))
+        };
+        self.tell(SIGN_IN, passage, begun.elapsed());
 
         let begun = Instant::now();
         if let Err(error) = session.opened().await {
-            return self.tell(SHELL, Passage::Failed(error), begun.elapsed());
+            return self.tell(self.names[5], Passage::Failed(error), begun.elapsed());
         }
         let detail = match session.idle_timeout() {
+            _ if core.road.is_rest() => format!("{} takes the token", session.computer_name()),
             Some(idle) => format!("a session opens; unused, the server closes it after {} min", idle.as_secs().div_ceil(60)),
             None => String::from("a session opens"),
         };
-        self.tell(SHELL, Passage::Passed(detail), begun.elapsed());
+        self.tell(self.names[5], Passage::Passed(detail), begun.elapsed());
 
         let begun = Instant::now();
         let reported = tokio::select! {

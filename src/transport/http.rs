@@ -2,6 +2,7 @@
 //! The only file (with those of `http/`) that names reqwest.
 
 mod body;
+mod certificate;
 mod cookies;
 mod failure;
 pub(crate) mod probe;

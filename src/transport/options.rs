@@ -45,6 +45,8 @@ pub struct Options {
     pub(crate) host_data: Option<Value>,
     pub(crate) verify_organization: bool,
     pub(crate) renewable: bool,
+    /// A token of this process's other sessions is not taken: whether a sign-in succeeds is what is asked.
+    pub(crate) sign_in_anew: bool,
     pub(crate) ledger: Option<String>,
     /// None does not wait.
     pub(crate) wait_for_session: Option<Duration>,
@@ -136,6 +138,7 @@ impl Default for Options {
             host_data: None,
             verify_organization: false,
             renewable: false,
+            sign_in_anew: false,
             road: None,
             page_size: None,
             response_format: "clixml".into(),

@@ -68,6 +68,19 @@ impl Road {
         }
     }
 
+    /// Whether it is the REST API, where a session is a sign-in and a service that answers.
+    pub(crate) fn is_rest(&self) -> bool {
+        matches!(self, Self::Rest(_))
+    }
+
+    /// Whether it goes with a token that was given, and asks no authority.
+    pub(crate) fn has_ready_token(&self) -> bool {
+        match self {
+            Self::Wsman(_) => false,
+            Self::Rest(road) => road.has_ready_token(),
+        }
+    }
+
     /// The ledger, and whose sessions this one counts with there; None where the server knows no sessions.
     pub(crate) fn account(&self) -> Option<(&Arc<Ledger>, &Account)> {
         match self {

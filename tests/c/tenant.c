@@ -107,7 +107,7 @@ static void walk(dt_options *options, const char *failing, const char *id)
     EXPECT(DT_STATUS_END, dt_check_next(check, DT_WAIT_FOREVER, &step, &error));
     CHECK(step == NULL);
     dt_check_free(check);
-    CHECK(dt_step_name(NULL) == NULL && dt_step_result(NULL) == 0);
+    CHECK(dt_step_name(NULL) == NULL && dt_step_result(NULL) == 0 && dt_check_warning(NULL, 0) == NULL);
     dt_step_free(NULL);
     dt_check_free(NULL);
 }

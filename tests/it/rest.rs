@@ -4,6 +4,7 @@ mod binding;
 mod renewal;
 mod shapes;
 mod tenant;
+mod way;
 
 use delegated_tenant::clixml::{self, Value};
 use delegated_tenant::error::Error;

@@ -1,7 +1,7 @@
 BeforeAll {
     . "$PSScriptRoot/TestServers.ps1"
     Import-ModuleUnderTest
-    $tenant = Start-Simulator
+    $tenant = Start-Simulator '--device', '2:0'
     $plain = @{ ConnectionUri = $tenant.Uri; AllowUnencrypted = $true; NoProxy = $true }
 }
 
@@ -70,5 +70,23 @@ Describe 'Test-DelegatedTenant' {
         Test-DelegatedTenant $tenant.Uri -Credential (New-TestCredential) -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
         $failed.Count | Should -Be 1
         "$($failed[0])" | Should -Match 'AllowUnencrypted'
+    }
+
+    It 'walks to Exchange Online with each way to sign in, and asks whoever signs in by hand' {
+        $root = [uri]::new([uri] $tenant.Uri, '/')
+        $rest = @{ ConnectionUri = [uri]::new($root, 'adminapi/beta'); Organization = 'fabrikam.com'; AzureADAuthorizationEndpointUri = $root; AllowUnencrypted = $true; NoProxy = $true }
+        $app = @{ AppId = '11111111-2222-3333-4444-555555555555'; ClientSecret = (New-TestCredential x 'app-secret').Password }
+        $steps = @(Test-DelegatedTenant @rest @app -RefreshToken (New-TestCredential x 'partner-refresh-token').Password)
+        $steps.Step | Should -Be 'Name', 'TCP', 'TLS', 'HTTP', 'SignIn', 'Service', 'Organization'
+        $steps[4..6].Result | Should -Be 'Passed', 'Passed', 'Passed'
+        $steps[4].Detail | Should -Match 'admin@partner\.com a token in the tenant'
+        # A token that this process has got proves nothing.
+        $app.ClientSecret = (New-TestCredential x 'wrong').Password
+        $bad = Test-DelegatedTenant @rest @app -RefreshToken (New-TestCredential x 'partner-refresh-token').Password | Where-Object Result -EQ Failed
+        "$($bad.Step) $($bad.ErrorId) $($bad.Detail)" | Should -Be 'SignIn AuthenticationFailed the client secret is wrong (AADSTS7000215)'
+        Test-DelegatedTenant @rest -Device -Quiet -WarningVariable told -WarningAction SilentlyContinue | Should -BeTrue
+        "$told" | Should -Match 'enter the code'
+        $given = Test-DelegatedTenant @rest -TokenCallback { New-TestCredential 'any@partner.com' 'Bearer of-nobody' } | Where-Object Result -EQ Failed
+        $given.Step | Should -Be 'Service'
     }
 }

@@ -13,14 +13,15 @@ function script:Start-Check($Settings, [ref] $Refusal) {
     $check
 }
 
-# The next step as an object; nothing after the last.
-function script:Read-Check([IntPtr] $Check) {
+# The next step as an object; nothing after the last. Hands on the warnings that come meanwhile; $Told counts those.
+function script:Read-Check([IntPtr] $Check, $Cmdlet, [ref] $Told) {
     $native = $script:Native
     $step = $failure = [IntPtr]::Zero
     # A tenth of a second at a time, so that Ctrl+C is felt.
     do {
         $status = $native::dt_check_next($Check, 100, [ref] $step, [ref] $failure)
         Assert-Native $status $failure
+        while ($warning = Read-Utf8 ($native::dt_check_warning($Check, [IntPtr] $Told.Value))) { $Told.Value++; $Cmdlet.WriteWarning($warning) }
     } while ($status -eq 1)
     if ($status -eq 2) { return }
     try {

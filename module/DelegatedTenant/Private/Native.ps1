@@ -38,6 +38,7 @@ dt_session_unprotect int ptr string ref ref
 dt_session_invoke int ptr ptr ref ref
 dt_check_start int ptr ref ref
 dt_check_next int ptr uint ref ref
+dt_check_warning ptr ptr ptr
 dt_check_free void ptr
 dt_step_name ptr ptr
 dt_step_result int ptr

@@ -9,13 +9,13 @@ function Test-DelegatedTenant {
     Name          the name of the server, or of the proxy in front of it, leads to an address
     TCP           the server takes a connection, through the proxy where there is one
     TLS           its certificate is good and it speaks a safe version of TLS
-    HTTP          remote PowerShell answers at this address and asks for a sign-in that this module has
-    SignIn        the account is let in
-    Shell         the service opens a session
+    HTTP          remote PowerShell, or Exchange Online's API, answers at this address and asks for a sign-in that this module has
+    SignIn        the account is let in; for Exchange Online, Microsoft Entra ID gives a token
+    Shell         the service opens a session; on Exchange Online, Service: the API takes the token for the organization
     Organization  the server names the organization that was asked for as its own
 
     One object is written for each as it is done, and those behind a step that failed are skipped. The session is closed again: nothing
-    is left open. While the test lasts it counts as one of the sessions that the account may have.
+    is left open. While the test lasts it counts as one of the sessions that the account may have; Exchange Online counts none.
     .PARAMETER ConnectionUri
     The endpoint. Without it, Exchange Online, by its REST API, to which the addresses that remote PowerShell had there lead too.
     .PARAMETER ComputerName
@@ -197,6 +197,7 @@ function Test-DelegatedTenant {
         # A script module sees only the global preferences; the caller's are in the caller's session state.
         $caller = $PSCmdlet.SessionState.PSVariable
         if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
+        if (-not $PSBoundParameters.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
     }
     process {
         $check = [IntPtr]::Zero
@@ -210,7 +211,8 @@ function Test-DelegatedTenant {
             $check = Start-Check $settings ([ref] $refused)
             if ($refused) { $PSCmdlet.WriteError((New-OpenError $refused $address)); return }
             $well = $true
-            while ($step = Read-Check $check) {
+            $told = 0
+            while ($step = Read-Check $check $PSCmdlet ([ref] $told)) {
                 if ($step.Result -eq 'Failed') { $well = $false }
                 if ($Quiet) { continue }
                 $members = $step.PSObject.Members

@@ -3,8 +3,8 @@
 
 use super::failure::Attempt;
 use super::proxy::Routes;
-use super::{HttpOptions, tls};
-use crate::error::{Error, ErrorKind, Result};
+use super::{HttpOptions, certificate, tls};
+use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +12,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
@@ -54,7 +54,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// road's own part: nothing of it is sent here. Whether the way led there.
 pub async fn walk(options: &HttpOptions, url: &Url, limit: Duration, tell: &mut (impl FnMut(Part, Passage, Duration) + Send)) -> bool {
     let begun = Instant::now();
-    let ready = Routes::new(options, |name| std::env::var(name).ok()).and_then(|routes| Ok((routes, Arc::new(tls::config(options)?))));
+    let shown = tls::Shown::default();
+    let ready = Routes::new(options, |name| std::env::var(name).ok())
+        .and_then(|routes| Ok((routes, Arc::new(tls::watching(options, Some(Arc::clone(&shown)))?))));
     let (routes, tls) = match ready {
         Ok(ready) => ready,
         Err(error) => {
@@ -62,7 +64,7 @@ pub async fn walk(options: &HttpOptions, url: &Url, limit: Duration, tell: &mut 
             return false;
         }
     };
-    let way = Way { attempt: Attempt { url, proxy: routes.proxy_for(url), sent: false, answered: false }, tls, limit };
+    let way = Way { attempt: Attempt { url, proxy: routes.proxy_for(url), sent: false, answered: false }, tls, shown, limit };
     let addresses = match told(Part::Name, tell, way.resolve()).await {
         Some(addresses) => addresses,
         None => return false,
@@ -99,6 +101,7 @@ async fn told<T>(
 struct Way<'a> {
     attempt: Attempt<'a>,
     tls: Arc<ClientConfig>,
+    shown: tls::Shown,
     limit: Duration,
 }
 
@@ -201,10 +204,20 @@ impl Way<'_> {
 
     async fn secure(&self, stream: Box<dyn Stream>, options: &HttpOptions) -> Gone<()> {
         let name = server_name(self.attempt.url)?;
+        // The proxy's own is another.
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let connected = timeout(self.limit, TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream)).await;
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let certificate = shown.and_then(|shown| certificate::described(&shown));
         let stream = match connected {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(self.attempt.insecure(error)),
+            Ok(Err(error)) => {
+                let error = self.attempt.insecure(error);
+                return Err(match certificate {
+                    Some(certificate) => error.with_fact(fact::CERTIFICATE, certificate),
+                    None => error,
+                });
+            }
             Err(_) => return Err(self.attempt.unanswered()),
         };
         let (_, state) = stream.get_ref();
@@ -219,7 +232,8 @@ impl Way<'_> {
             (false, true) => "the certificate's name was not checked",
             (true, true) => "neither issuer nor name of the certificate were checked",
         };
-        Ok(((), Passage::Passed(format!("{version}; {unchecked}"))))
+        let certificate = certificate.map(|c| format!(": {c}")).unwrap_or_default();
+        Ok(((), Passage::Passed(format!("{version}; {unchecked}{certificate}"))))
     }
 }
 

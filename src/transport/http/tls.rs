@@ -9,10 +9,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The certificate that a server showed last, also where it was not taken.
+pub(super) type Shown = Arc<Mutex<Option<CertificateDer<'static>>>>;
 
 /// A session's TLS configuration: HTTP/1.1 by ALPN, TLS 1.2 and 1.3.
 pub(super) fn config(options: &HttpOptions) -> Result<ClientConfig> {
+    watching(options, None)
+}
+
+/// The same, which notes what certificate is shown.
+pub(super) fn watching(options: &HttpOptions, shown: Option<Shown>) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let refuse = |detail: String| Error::new(ErrorKind::InvalidArgument, "read certificate authorities", detail);
     let (mut further, mut pinned) = (RootCertStore::empty(), Vec::new());
@@ -29,7 +37,8 @@ pub(super) fn config(options: &HttpOptions) -> Result<ClientConfig> {
             return Err(refuse(format!("{} holds no certificate in pem form", path.display())));
         }
     }
-    let verifier = Verifier { further, pinned, skip_ca: options.skip_ca_check, skip_cn: options.skip_cn_check, provider: provider.clone() };
+    let verifier =
+        Verifier { further, pinned, skip_ca: options.skip_ca_check, skip_cn: options.skip_cn_check, provider: provider.clone(), shown };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| Error::new(ErrorKind::Internal, "set up tls", "no usable protocol version").with_source(e))?
@@ -60,6 +69,7 @@ struct Verifier {
     skip_ca: bool,
     skip_cn: bool,
     provider: Arc<CryptoProvider>,
+    shown: Option<Shown>,
 }
 
 impl Verifier {
@@ -108,6 +118,9 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        if let Some(shown) = &self.shown {
+            *shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.clone().into_owned());
+        }
         let certificate = ParsedCertificate::try_from(end_entity)?;
         self.verify_issuer(end_entity, &certificate, intermediates, now)?;
         if !self.skip_cn {

@@ -112,7 +112,8 @@ impl TokenSource {
             Flow::Ready(_) => None,
             flow => Some(SignIn::new(flow, options, variable)?),
         };
-        let slot = sign_in.as_ref().map_or_else(Arc::default, |s| store::slot(s.identity()));
+        let shared = sign_in.as_ref().filter(|_| !options.sign_in_anew);
+        let slot = shared.map_or_else(Arc::default, |s| store::slot(s.identity()));
         Ok(Self { sign_in, ready: Mutex::new(ready), slot, given: Mutex::new(None), user: options.user.clone(), secrets: None })
     }
 

@@ -115,6 +115,11 @@ impl Road {
         &self.host
     }
 
+    /// Whether it goes with a token that was given, and asks no authority.
+    pub(crate) fn has_ready_token(&self) -> bool {
+        self.options.access_token.is_some()
+    }
+
     /// The organization asked for, by option or in the URI.
     pub(crate) fn organization(&self) -> Option<String> {
         self.organization.clone()

@@ -43,16 +43,14 @@ impl Road {
     async fn reach(&self, limit: Duration) -> Result<Listener> {
         // The sign-in may be of a user who takes his time: it is under the same limit.
         self.tokens.token(None).await.map_err(|e| e.with_context(CONTEXT))?;
+        self.status.signed_in.send_replace(true);
         let by_user = || self.tokens.user().and_then(|user| user.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
         let tenant = self.organization.clone().or_else(|| self.tokens.tenant_id()).or_else(by_user).ok_or_else(|| {
             Error::new(ErrorKind::InvalidArgument, CONTEXT, "nothing tells which organization is meant")
                 .with_fact(fact::REMEDY, "Name it: -Organization contoso.onmicrosoft.com.")
         })?;
         let _ = self.tenant.set(tenant);
-        let base = crate::transport::lock(&self.base).clone();
-        let mut url =
-            address::join(&base, &["AdminApi", "v1.0", self.tenant.get().map_or("", String::as_str), "EXOBanner('AutogenSession')"]);
-        url.set_query(Some("Version=3.9.0"));
+        let url = self.banner(self.tenant.get().map_or("", String::as_str));
         let reply =
             self.ask(Call::get(url, self.common_headers(Uuid::new_v4()), limit, CONTEXT)).await.map_err(|e| e.with_context(CONTEXT))?;
         match reply.status {
@@ -88,8 +86,9 @@ impl Road {
         let request = HttpRequest { method: Method::Get, url: &url, headers: &headers, bearer: None, body: Bytes::new(), timeout: limit };
         let passage = match self.http.send(request).await {
             Err(error) => Passage::Failed(error),
-            // A service that wants a token, or sends on to its region.
-            Ok(reply) if matches!(reply.status, 200..=399 | 401 | 403) => Passage::Passed(format!("HTTP status {}", reply.status)),
+            Ok(reply) if reply.status == 401 => Passage::Passed(String::from("HTTP 401, as it should be: the service asks for a token")),
+            // One that sends on to its region.
+            Ok(reply) if matches!(reply.status, 200..=399 | 403) => Passage::Passed(format!("HTTP status {}", reply.status)),
             Ok(reply) => Passage::Failed(errors::refusal(&reply, CONTEXT)),
         };
         let answers = matches!(passage, Passage::Passed(_));

@@ -172,9 +172,14 @@ async fn tls_fails_by_the_certificate_and_by_what_is_no_tls() {
     aside(move || fails(&o, "TLS", "handshake was not answered", "https")).await;
     let hasty = Server::start_with("https", |stream, _| async move { drop(stream) }).await;
     for (url, more, words, remedy) in [
-        (&good.url, vec![], "unknown issuer", "SkipCACheck"),
-        (&expired.url, vec![("ca_file", file.as_str())], "expired", "clock"),
-        (&named.url, vec![("ca_file", file.as_str())], "another name", "SkipCNCheck"),
+        (&good.url, vec![], "unknown issuer; it is made out to 127.0.0.1 by Test authority, good from ", "SkipCACheck"),
+        (
+            &expired.url,
+            vec![("ca_file", file.as_str())],
+            "expired; it is made out to 127.0.0.1 by Test authority, good from 2001-01-01 to 2002-01-01",
+            "clock",
+        ),
+        (&named.url, vec![("ca_file", file.as_str())], "; it is made out to other.example.com by Test authority", "SkipCNCheck"),
         (&plain.url, vec![], "does not speak tls", "port"),
         (&hasty.url, vec![], "broke the tls handshake off", "inspects"),
     ] {
@@ -184,7 +189,12 @@ async fn tls_fails_by_the_certificate_and_by_what_is_no_tls() {
     }
     let o = options(&good.url, &[("ca_file", &file)]);
     let steps = aside(move || walk(&o)).await;
-    assert!(steps[2].outcome == Outcome::Passed && steps[2].detail.starts_with("TLS 1.3"), "{:?}", steps[2]);
+    assert!(
+        steps[2].outcome == Outcome::Passed
+            && steps[2].detail.starts_with("TLS 1.3; the certificate is trusted: made out to 127.0.0.1 by Test authority, good from "),
+        "{:?}",
+        steps[2]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
