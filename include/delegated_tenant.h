@@ -506,6 +506,7 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `token_resource` | URL of what tokens are for; absent: the cloud's Exchange |
  * | `app_id` | the application that signs in; absent: Microsoft's own |
  * | `certificate_file` | path of a .pfx or PEM file with the application's certificate and key |
+ * | `client_assertion_file` | path of a file with an assertion of a workload that the application trusts (federated credentials), such as `AZURE_FEDERATED_TOKEN_FILE` names; read anew each time that a token is got |
  * | `managed_identity` | `true`: sign in as the machine this runs on |
  * | `managed_identity_account_id` | which of its identities; absent: the machine's own |
  * | `device` | `true`: sign in on another device; the page and the code come as a warning of the session |
@@ -514,7 +515,7 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `response_format` | REST road: `clixml`, the default, or `json`, which tells less of types; items are CLIXML either way |
  * | `secure_string_key` | REST road: the service's public key for secure strings, an RSAKeyValue or PEM; absent: the one it tells |
  * | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
- * | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
+ * | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`). Where tokens are got by `client_assertion`, each further one is asked for so, at the open too |
  * | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
  * | `wait_for_session_ms` | for another session of the account to end, where it has as many as it may; beside `open_timeout_ms`; default 0: fails with `DT_STATUS_QUOTA` |
  * | `session_budget` | how many sessions an account may have at a time, for those who wait; default 3 |
@@ -535,8 +536,9 @@ dt_status dt_options_set(dt_options *options,
  * Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`,
  * `proxy_variables` (`HTTPS_PROXY=…`, `NO_PROXY=…` and the like, one a line, in place of the process's own variables), or, for
  * Exchange Online, `client_secret`, `certificate` (the content of `certificate_file`: PEM, or a .pfx in base64), `certificate_password`,
- * `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
- * the tenant of each session's organization.
+ * `client_assertion`, `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
+ * the tenant of each session's organization. A client assertion (RFC 7521) is a JSON Web Token that shows the application
+ * `app_id` to the authority, signed by a key of yours for `dt_options_token_endpoint`, or by a workload's own issuer.
  *
  * **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
  * caller's own copy is the caller's business.
@@ -550,6 +552,18 @@ dt_status dt_options_set_secret(dt_options *options,
                                 const uint8_t *value,
                                 size_t length,
                                 dt_error **error);
+
+/**
+ * The address where a session of these options gets its tokens, on the REST road: the audience (`aud`) of a
+ * `client_assertion` that is signed for it, whose issuer and subject are `app_id`. Nothing is sent.
+ *
+ * **Ownership:** `endpoint` is the caller's, to be freed by `dt_text_free`.
+ *
+ * **Threads:** one at a time.
+ *
+ * **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_ARGUMENT` where the options lead nowhere, or to no such address.
+ */
+dt_status dt_options_token_endpoint(const dt_options *options, dt_text **endpoint, dt_error **error);
 
 /**
  * Frees options. NULL is allowed. Sessions opened with them are not touched.
@@ -707,7 +721,7 @@ const char *dt_session_verified_organization(const dt_session *session);
 
 /**
  * Replaces a secret of a session, from its next request on: `password`, where the token in it has been renewed, and on the
- * REST road `access_token`. Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
+ * REST road `access_token` or `client_assertion`. Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
  *
  * **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
  * caller's own copy is the caller's business.
@@ -741,7 +755,8 @@ int32_t dt_session_wants_secret(const dt_session *session);
  * | `transport` | `WSMan` or `REST` |
  * | `user_principal_name`, `app_id`, `tenant_id` | REST road: whose token it is, once one tells it |
  * | `token_expiry_time_utc` | REST road: when the token ends (ISO 8601) |
- * | `wanted_secret` | the key of the secret that `dt_session_wants_secret` is about: `password` or `access_token` |
+ * | `wanted_secret` | the key of the secret that `dt_session_wants_secret` is about: `password`, `access_token` or `client_assertion` |
+ * | `token_endpoint` | REST road: where tokens are got, and so the audience of the assertion that is wanted |
  * | `wanted_claims` | the claims that the service asks for in an access token (Continuous Access Evaluation), as JSON |
  *
  * **Ownership:** borrowed from the session.
@@ -750,7 +765,8 @@ int32_t dt_session_wants_secret(const dt_session *session);
  *
  * **Returns:** NULL where it is not known, or there is no such name.
  */
-const char *dt_session_property(const dt_session *session, const char *name);
+const char *dt_session_property(const dt_session *session,
+                                const char *name);
 
 /**
  * The name of the configuration, such as `Microsoft.Exchange`.

@@ -97,6 +97,17 @@ struct Core {
     ended: watch::Sender<bool>,
 }
 
+/// The address where a session of these options gets its tokens.
+///
+/// # Errors
+/// InvalidArgument where the options lead nowhere, or to no such address.
+pub fn token_endpoint(options: &Options) -> Result<String> {
+    Road::new(Uuid::new_v4(), options)?.property("token_endpoint").ok_or_else(|| {
+        let text = "tokens are got by a sign-in on the REST road, to which these options do not lead";
+        Error::new(ErrorKind::InvalidArgument, "find token endpoint", text)
+    })
+}
+
 /// The sessions of this process that may have something at a server.
 static SESSIONS: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
 
@@ -226,7 +237,8 @@ impl Session {
         self.core().verified.get().map(String::as_str)
     }
 
-    /// Replaces a secret of the session, from its next request on: `password`, and on the REST road `access_token`.
+    /// Replaces a secret of the session, from its next request on: `password`, and on the REST road `access_token` or
+    /// `client_assertion`.
     pub fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
         self.core().road.set_secret(key, value)
     }
@@ -238,7 +250,7 @@ impl Session {
     }
 
     /// What else is known of the session, by name: `transport` (`WSMan` or `REST`); `wanted_secret` and `wanted_claims` while
-    /// [`Session::wants_secret`]; and on the REST road `user_principal_name`, `app_id`, `tenant_id` and
+    /// [`Session::wants_secret`]; and on the REST road `token_endpoint`, `user_principal_name`, `app_id`, `tenant_id` and
     /// `token_expiry_time_utc` (ISO 8601), each once a token tells it.
     pub fn property(&self, name: &str) -> Option<String> {
         self.core().road.property(name)

@@ -27,7 +27,7 @@ $script:Sessions = [ordered] @{}
 function Initialize-Module {
     if ($script:Native) { return }
     # The files name their functions script:, since they are read from within this one.
-    foreach ($name in 'Library', 'Native', 'Lifetime', 'Failure', 'Clixml', 'Session', 'Selection', 'Proxy', 'Command', 'HostCall', 'Invocation', 'Flow', 'Job', 'Completion', 'Check', 'Renewal') { . ([IO.Path]::Combine($PSScriptRoot, 'Private', "$name.ps1")) }
+    foreach ($name in 'Library', 'Native', 'Lifetime', 'Failure', 'Clixml', 'Session', 'Selection', 'Proxy', 'Command', 'HostCall', 'Invocation', 'Flow', 'Job', 'Completion', 'Check', 'Renewal', 'Certificate') { . ([IO.Path]::Combine($PSScriptRoot, 'Private', "$name.ps1")) }
     $script:Library = Find-NativeLibrary $PSScriptRoot
     $script:Native = Initialize-Native $script:Library
     $ExecutionContext.SessionState.Module.OnRemove = { Close-EverySession }

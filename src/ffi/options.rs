@@ -1,9 +1,10 @@
 //! What a session is opened with.
 
 use super::handle::{borrow, free};
+use super::text::dt_text;
 use super::*;
 use crate::secret::Secret;
-use crate::session::Options;
+use crate::session::{Options, token_endpoint};
 use std::sync::{Mutex, PoisonError};
 
 /// What a session is opened with. Used any number of times; a session takes a copy.
@@ -71,6 +72,7 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 /// | `token_resource` | URL of what tokens are for; absent: the cloud's Exchange |
 /// | `app_id` | the application that signs in; absent: Microsoft's own |
 /// | `certificate_file` | path of a .pfx or PEM file with the application's certificate and key |
+/// | `client_assertion_file` | path of a file with an assertion of a workload that the application trusts (federated credentials), such as `AZURE_FEDERATED_TOKEN_FILE` names; read anew each time that a token is got |
 /// | `managed_identity` | `true`: sign in as the machine this runs on |
 /// | `managed_identity_account_id` | which of its identities; absent: the machine's own |
 /// | `device` | `true`: sign in on another device; the page and the code come as a warning of the session |
@@ -79,7 +81,7 @@ pub unsafe extern "C" fn dt_options_new(options: *mut *mut dt_options, error: *m
 /// | `response_format` | REST road: `clixml`, the default, or `json`, which tells less of types; items are CLIXML either way |
 /// | `secure_string_key` | REST road: the service's public key for secure strings, an RSAKeyValue or PEM; absent: the one it tells |
 /// | `verify_organization` | `true`: opens only where the server names the organization asked for as its own; fails otherwise with `DT_STATUS_WRONG_ORGANIZATION` |
-/// | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`) |
+/// | `renewable` | `true`: a request of the open session whose sign-in is refused, which did nothing, waits for `dt_session_set_secret` and then goes out again (`dt_session_wants_secret`). Where tokens are got by `client_assertion`, each further one is asked for so, at the open too |
 /// | `ledger` | the folder where open sessions are told of, for other processes of the user and for the next after one was killed; `none`: nowhere; absent: the environment's `DT_LEDGER`, or the user's own place (`~/.local/state/delegated-tenant`, `%LOCALAPPDATA%\DelegatedTenant`) |
 /// | `wait_for_session_ms` | for another session of the account to end, where it has as many as it may; beside `open_timeout_ms`; default 0: fails with `DT_STATUS_QUOTA` |
 /// | `session_budget` | how many sessions an account may have at a time, for those who wait; default 3 |
@@ -108,8 +110,9 @@ pub unsafe extern "C" fn dt_options_set(
 /// Sets one secret option: `password`, which may also be "Bearer " and a token, `proxy_password`,
 /// `proxy_variables` (`HTTPS_PROXY=…`, `NO_PROXY=…` and the like, one a line, in place of the process's own variables), or, for
 /// Exchange Online, `client_secret`, `certificate` (the content of `certificate_file`: PEM, or a .pfx in base64), `certificate_password`,
-/// `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
-/// the tenant of each session's organization.
+/// `client_assertion`, `access_token` or `refresh_token`. A refresh token of the partner's is redeemed in
+/// the tenant of each session's organization. A client assertion (RFC 7521) is a JSON Web Token that shows the application
+/// `app_id` to the authority, signed by a key of yours for `dt_options_token_endpoint`, or by a workload's own issuer.
 ///
 /// **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
 /// caller's own copy is the caller's business.
@@ -130,6 +133,28 @@ pub unsafe extern "C" fn dt_options_set_secret(
         let key = unsafe { string("key", key)? };
         let value = Secret::new(unsafe { counted_string("value", value, length)? }.to_owned());
         options.lock().unwrap_or_else(PoisonError::into_inner).set_secret(key, value)?;
+        Ok(DT_STATUS_OK)
+    })
+}
+
+/// The address where a session of these options gets its tokens, on the REST road: the audience (`aud`) of a
+/// `client_assertion` that is signed for it, whose issuer and subject are `app_id`. Nothing is sent.
+///
+/// **Ownership:** `endpoint` is the caller's, to be freed by `dt_text_free`.
+///
+/// **Threads:** one at a time.
+///
+/// **Returns:** `DT_STATUS_OK`; `DT_STATUS_INVALID_ARGUMENT` where the options lead nowhere, or to no such address.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dt_options_token_endpoint(
+    options: *const dt_options,
+    endpoint: *mut *mut dt_text,
+    error: *mut *mut dt_error,
+) -> dt_status {
+    guard(error, || {
+        let out = unsafe { Output::<dt_text>::new(endpoint)? };
+        let options = unsafe { borrow(options)? }.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        out.fill(token_endpoint(&options)?.as_str().into());
         Ok(DT_STATUS_OK)
     })
 }

@@ -253,7 +253,7 @@ pub unsafe extern "C" fn dt_session_verified_organization(session: *const dt_ses
 }
 
 /// Replaces a secret of a session, from its next request on: `password`, where the token in it has been renewed, and on the
-/// REST road `access_token`. Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
+/// REST road `access_token` or `client_assertion`. Nothing is sent, and what is on its way keeps the old one. It makes no lost session whole again.
 ///
 /// **Ownership:** the value, `length` bytes of UTF-8, is copied to memory that is wiped before it is given back. Wiping the
 /// caller's own copy is the caller's business.
@@ -297,7 +297,8 @@ pub unsafe extern "C" fn dt_session_wants_secret(session: *const dt_session) -> 
 /// | `transport` | `WSMan` or `REST` |
 /// | `user_principal_name`, `app_id`, `tenant_id` | REST road: whose token it is, once one tells it |
 /// | `token_expiry_time_utc` | REST road: when the token ends (ISO 8601) |
-/// | `wanted_secret` | the key of the secret that `dt_session_wants_secret` is about: `password` or `access_token` |
+/// | `wanted_secret` | the key of the secret that `dt_session_wants_secret` is about: `password`, `access_token` or `client_assertion` |
+/// | `token_endpoint` | REST road: where tokens are got, and so the audience of the assertion that is wanted |
 /// | `wanted_claims` | the claims that the service asks for in an access token (Continuous Access Evaluation), as JSON |
 ///
 /// **Ownership:** borrowed from the session.

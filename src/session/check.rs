@@ -70,6 +70,8 @@ impl Check {
         // The walk asks by itself, and tells what it hears.
         options.verify_organization = false;
         options.sign_in_anew = true;
+        // Nobody sees what it asks for.
+        options.renewable = false;
         let road = Road::new(Uuid::new_v4(), &options)?;
         let (sender, steps) = mpsc::unbounded_channel();
         let warnings = Arc::<OnceLock<Arc<TextList>>>::default();

@@ -59,6 +59,8 @@ pub struct Options {
     pub(crate) certificate_file: Option<String>,
     pub(crate) certificate: Option<Secret<String>>,
     pub(crate) certificate_password: Option<Secret<String>>,
+    pub(crate) client_assertion: Option<Secret<String>>,
+    pub(crate) client_assertion_file: Option<String>,
     pub(crate) access_token: Option<Secret<String>>,
     pub(crate) refresh_token: Option<Secret<String>>,
     pub(crate) managed_identity: bool,
@@ -154,6 +156,8 @@ impl Default for Options {
             certificate_file: None,
             certificate: None,
             certificate_password: None,
+            client_assertion: None,
+            client_assertion_file: None,
             access_token: None,
             refresh_token: None,
             managed_identity: false,
@@ -164,13 +168,14 @@ impl Default for Options {
 }
 
 /// The keys of [`Options::set_secret`].
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "password",
     "proxy_password",
     "proxy_variables",
     "client_secret",
     "certificate",
     "certificate_password",
+    "client_assertion",
     "access_token",
     "refresh_token",
 ];
@@ -268,6 +273,7 @@ impl Options {
     /// | `token_resource` | a URL, where tokens are for another resource than the cloud's Exchange |
     /// | `app_id` | the application that signs in; absent, Microsoft's own |
     /// | `certificate_file` | a .pfx or PEM file with the application's certificate and key |
+    /// | `client_assertion_file` | a file with an assertion for the application, read anew each time that a token is got |
     /// | `managed_identity`, `managed_identity_account_id` | sign in as the machine this runs on; which of its identities |
     /// | `device` | sign in on another device, by a code |
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
@@ -367,6 +373,7 @@ impl Options {
             "token_resource" => self.token_resource = address(key, value.trim())?,
             "app_id" => self.app_id = filled(value.trim()),
             "certificate_file" => self.certificate_file = filled(value),
+            "client_assertion_file" => self.client_assertion_file = filled(value),
             "managed_identity" => self.managed_identity = truth()?,
             "managed_identity_account_id" => self.managed_identity_account_id = filled(value.trim()),
             "device" => self.device = truth()?,
@@ -379,7 +386,7 @@ impl Options {
     /// One secret option: `password`, which may be `Bearer ` and a token of any length (on the way of remote PowerShell with
     /// `BasicAuthToOAuthConversion=true` in the URI), `proxy_password`, `proxy_variables` (`HTTPS_PROXY=…` and the like, one a line, in
     /// place of the process's own variables: they may hold a password), `client_secret`, `certificate` (PEM, or a .pfx in base64), `certificate_password`,
-    /// `access_token` or `refresh_token`.
+    /// `client_assertion` (RFC 7521), `access_token` or `refresh_token`.
     pub fn set_secret(&mut self, key: &str, value: Secret<String>) -> Result<()> {
         match key {
             "password" => self.password = Some(value),
@@ -388,6 +395,7 @@ impl Options {
             "client_secret" => self.client_secret = Some(value),
             "certificate" => self.certificate = Some(value),
             "certificate_password" => self.certificate_password = Some(value),
+            "client_assertion" => self.client_assertion = Some(value),
             "access_token" => self.access_token = Some(value),
             "refresh_token" => self.refresh_token = Some(value),
             _ => return Err(Error::new(ErrorKind::InvalidArgument, CONTEXT, format!("unknown secret key {key:?}"))),

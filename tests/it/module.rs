@@ -20,11 +20,14 @@ fn pester(file: &str) {
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/module").join(file);
     let script = "$r = Invoke-Pester -Path $env:DT_TEST_FILE -Output Detailed -PassThru; if ($r.PassedCount -eq 0) { exit 99 }; exit $r.FailedCount + $r.FailedContainersCount";
+    // Judges what the module signs.
+    let judge = (file == "SignIn.Tests.ps1").then(|| support::python_with("jwt, cryptography")).flatten();
     let output = Command::new(pwsh)
         .args(["-NoProfile", "-Command", script])
         .env("DT_TEST_FILE", &path)
         .env("DT_LIBRARY_PATH", library())
         .env("DT_SHARED", support::shared())
+        .envs(judge.map(|python| ("DT_JUDGE", python)))
         .env("DT_SIM", env!("CARGO_BIN_EXE_tenant-sim"))
         .stdin(Stdio::null())
         .output()
@@ -58,6 +61,7 @@ macro_rules! pester_files {
             proxy "Proxy.Tests.ps1"
             check "Test-DelegatedTenant.Tests.ps1"
             long_runs "LongRuns.Tests.ps1"
+            sign_in "SignIn.Tests.ps1"
         }
     };
     ($run:ident: $($name:ident $file:literal)*) => {

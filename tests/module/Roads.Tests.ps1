@@ -97,9 +97,6 @@ Describe 'Connect-DelegatedTenant on the REST road' {
         $failed[0].FullyQualifiedErrorId | Should -Be 'AuthenticationFailed,PSSessionOpenFailed'
         "$($failed[0])" | Should -Not -BeLike '*wrong*'
     }
-    It 'says that certificate stores are not read' {
-        { Connect-DelegatedTenant -Organization fabrikam.com -CertificateThumbprint 00 -ErrorAction Stop } | Should -Throw -ErrorId 'NotSupported,Connect-DelegatedTenant'
-    }
 }
 
 Describe 'Invoke-TenantCmdlet with a session of its own, on the REST road' {

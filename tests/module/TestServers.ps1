@@ -25,6 +25,8 @@ function Start-TestServer([string] $Program, [string[]] $Arguments) {
     $start = [Diagnostics.ProcessStartInfo]::new($Program)
     $start.Arguments = ($Arguments | ForEach-Object { '"' + $_ + '"' }) -join ' '
     $start.RedirectStandardOutput = $true
+    # Some end with their standard input, and ours may be over.
+    $start.RedirectStandardInput = $true
     $start.UseShellExecute = $false
     $process = [Diagnostics.Process]::Start($start)
     $script:Started.Add($process)

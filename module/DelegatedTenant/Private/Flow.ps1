@@ -122,7 +122,7 @@ function script:Step-Flow($Flow, $Cmdlet) {
             Stop-Target $target (New-OpenError $failed $target.Session) $Cmdlet
         }
         else {
-            if ($Flow.TokenCallback) { Set-Renewal $target.Session $Flow.TokenCallback $Flow.Settings.password }
+            if ($Flow.TokenCallback) { Set-TokenCallback $target.Session $Flow.TokenCallback $Flow.Settings }
             Start-Target $Flow $target $Cmdlet
         }
     }

@@ -12,6 +12,7 @@ dt_library_ledger int ptr ref ref
 dt_options_new int ref ref
 dt_options_set int ptr string string ref
 dt_options_set_secret int ptr string bytes size ref
+dt_options_token_endpoint int ptr ref ref
 dt_options_free void ptr
 dt_session_open int ptr ref ref
 dt_session_wait int ptr uint ref

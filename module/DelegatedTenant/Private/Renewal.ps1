@@ -4,43 +4,61 @@
 # How long before its end a token is renewed.
 $script:RenewalMargin = [timespan]::FromMinutes(5)
 
-# The credential to open with: the one given, unless its token has ended or there is none; then the one that the script block gives.
-function script:Get-OpeningCredential([pscredential] $Credential, [scriptblock] $Callback) {
-    if ($Credential) {
-        $bytes = Get-SecretBytes $Credential.Password
-        try { $end = Get-TokenEnd $bytes } finally { [Array]::Clear($bytes, 0, $bytes.Length) }
-        if (-not $end -or $end -gt [datetime]::UtcNow + $script:RenewalMargin) { return $Credential }
+# What to open with: the secret given, unless its token has ended or there is none; then the one that the script block gives.
+function script:Set-OpeningSecret($Bound, [scriptblock] $Callback) {
+    if ($Bound['CertificateThumbprint']) { throw (New-CallbackError 'TokenCallback brings tokens, and the certificate of CertificateThumbprint signs for them: give one of the two.') }
+    $old = if ($Bound['AccessToken']) { $Bound['AccessToken'] } elseif ($Bound['Credential']) { $Bound['Credential'].Password }
+    if ($old) {
+        $end = Get-SecretEnd $old
+        if (-not $end -or $end -gt [datetime]::UtcNow + $script:RenewalMargin) { return }
     }
-    $given = Get-CallbackResult $Callback $null
-    if ($given -is [pscredential]) { return $given }
-    if (-not $Credential) { throw (New-CallbackError 'The script block of TokenCallback gave no PSCredential, which names the account where Credential does not.') }
+    $given = Get-CallbackResult $Callback
+    if ($given -is [pscredential] -and -not $Bound['AccessToken']) { $Bound['Credential'] = $given; return }
+    if ($given -is [pscredential]) { $given = $given.Password }
+    # A token without a name is for Exchange Online; the library says so where it is not.
+    if (-not $Bound['Credential']) { $Bound['AccessToken'] = $given; return }
     if ($given -is [string]) {
         $secret = [securestring]::new()
         foreach ($character in $given.ToCharArray()) { $secret.AppendChar($character) }
         $given = $secret
     }
-    [pscredential]::new($Credential.UserName, $given)
+    $Bound['Credential'] = [pscredential]::new($Bound['Credential'].UserName, $given)
 }
 
-# What is kept to renew with. The secret itself is the library's alone.
-function script:Set-Renewal($Session, [scriptblock] $Callback, [securestring] $Secret) {
-    $bytes = Get-SecretBytes $Secret
-    try { $end = Get-TokenEnd $bytes } finally { [Array]::Clear($bytes, 0, $bytes.Length) }
-    $renewal = @{ Callback = $Callback; End = $end; Runspace = [runspace]::DefaultRunspace.InstanceId; Busy = $false }
-    $Session.PSObject.Members.Add([psnoteproperty]::new('Renewal', $renewal), $true)
+# When a token ends that is a string or a SecureString.
+function script:Get-SecretEnd($Secret) {
+    $bytes = if ($Secret -is [securestring]) { Get-SecretBytes $Secret } else { [Text.Encoding]::UTF8.GetBytes([string] $Secret) }
+    try { Get-TokenEnd $bytes } finally { [Array]::Clear($bytes, 0, $bytes.Length) }
+}
+
+# What is kept with a session to renew its secrets with: the script block of the caller's, or what signs. A secret itself is the
+# library's alone.
+function script:Set-Renewal($Session, [hashtable] $Renewal) { $Session.PSObject.Members.Add([psnoteproperty]::new('Renewal', $Renewal), $true) }
+
+function script:Set-TokenCallback($Session, [scriptblock] $Callback, $Settings) {
+    $secret = if ($Settings.access_token) { $Settings.access_token } else { $Settings.password }
+    $end = if ($secret) { Get-SecretEnd $secret }
+    Set-Renewal $Session @{ Callback = $Callback; Due = $(if ($end) { $end - $script:RenewalMargin }); Runspace = [runspace]::DefaultRunspace.InstanceId; Busy = $false }
 }
 
 # Gives the session a new secret where the old one has ended or is about to, or where a request waits for one since it was refused.
 # Only where the session was opened: a script block belongs to its runspace, and never runs on another's thread.
 function script:Update-Secret($Session) {
     $renewal = $Session.Renewal
-    if (-not $renewal -or $renewal.Busy -or $renewal.Runspace -ne [runspace]::DefaultRunspace.InstanceId) { return }
+    if (-not $renewal) { return }
     $native = $script:Native
     $handle = $Session.Handle.DangerousGetHandle()
-    $soon = $renewal.End -and $renewal.End -le [datetime]::UtcNow + $script:RenewalMargin
-    if (-not $soon -and -not $native::dt_session_wants_secret($handle)) { return }
+    $wants = $native::dt_session_wants_secret($handle)
+    if ($renewal.Signer) {
+        if (-not $wants -or (Read-Utf8 ($native::dt_session_property($handle, 'wanted_secret'))) -ne 'client_assertion') { return }
+        Set-Secret $Session 'client_assertion' (New-ClientAssertion $renewal.Signer (Read-Utf8 ($native::dt_session_property($handle, 'token_endpoint'))) $renewal.Client)
+        return
+    }
+    if ($renewal.Busy -or $renewal.Runspace -ne [runspace]::DefaultRunspace.InstanceId) { return }
+    if (-not $wants -and -not ($renewal.Due -and $renewal.Due -le [datetime]::UtcNow)) { return }
+    $claims = if ($wants) { Read-Utf8 ($native::dt_session_property($handle, 'wanted_claims')) }
     $renewal.Busy = $true
-    try { $given = Get-CallbackResult $renewal.Callback $Session } finally { $renewal.Busy = $false }
+    try { $given = Get-CallbackResult $renewal.Callback $Session $claims } finally { $renewal.Busy = $false }
     if ($given -is [pscredential]) { $given = $given.Password }
     $bytes = if ($given -is [securestring]) { Get-SecretBytes $given } else { [Text.Encoding]::UTF8.GetBytes([string] $given) }
     $key = 'access_token'
@@ -53,19 +71,28 @@ function script:Update-Secret($Session) {
             [Array]::Clear($bare, 0, $bare.Length)
         }
     }
-    try {
-        $renewal.End = Get-TokenEnd $bytes
-        $failure = [IntPtr]::Zero
-        $length = [UIntPtr] [uint32] $bytes.Length
-        Assert-Native ($native::dt_session_set_secret($handle, $key, $bytes, $length, [ref] $failure)) $failure
-        # For the time when the session is opened again.
-        if (-not $Session.Options.IsClosed) { Assert-Native ($native::dt_options_set_secret($Session.Options.DangerousGetHandle(), $key, $bytes, $length, [ref] $failure)) $failure }
-    }
-    finally { [Array]::Clear($bytes, 0, $bytes.Length) }
+    $end = Get-TokenEnd $bytes
+    # One that ends soon all the same is asked for again half way to its end, not at every look.
+    $now = [datetime]::UtcNow
+    $renewal.Due = if ($end) { if ($end - $script:RenewalMargin -gt $now) { $end - $script:RenewalMargin } elseif ($end -gt $now) { $now.AddTicks(($end - $now).Ticks / 2) } else { $now + $script:RenewalMargin } }
+    Set-Secret $Session $key $bytes
 }
 
-function script:Get-CallbackResult([scriptblock] $Callback, $Session) {
-    $given = @(& $Callback $Session)
+# Hands a secret to the session, and to the options with which it is opened again where it is lost; the bytes are wiped.
+function script:Set-Secret($Session, [string] $Key, [byte[]] $Bytes) {
+    $native = $script:Native
+    $failure = [IntPtr]::Zero
+    $length = [UIntPtr] [uint32] $Bytes.Length
+    try {
+        Assert-Native ($native::dt_session_set_secret($Session.Handle.DangerousGetHandle(), $Key, $Bytes, $length, [ref] $failure)) $failure
+        if (-not $Session.Options.IsClosed) { Assert-Native ($native::dt_options_set_secret($Session.Options.DangerousGetHandle(), $Key, $Bytes, $length, [ref] $failure)) $failure }
+    }
+    finally { [Array]::Clear($Bytes, 0, $Bytes.Length) }
+}
+
+# The script block is handed the session, and the claims that the service wants in the token, where it wants any.
+function script:Get-CallbackResult([scriptblock] $Callback, $Session, [string] $Claims) {
+    $given = @(& $Callback $Session $(if ($Claims) { $Claims }))
     $last = if ($given.Count) { $given[$given.Count - 1] }
     if ($last -is [psobject]) { $last = $last.PSObject.BaseObject }
     if ($last -is [pscredential] -or ($last -is [securestring] -and $last.Length) -or ($last -is [string] -and $last)) { return $last }

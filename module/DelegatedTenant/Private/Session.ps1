@@ -8,7 +8,7 @@ function script:New-NativeOptions($Settings, [ref] $Refusal) {
     Assert-Native ($native::dt_options_new([ref] $options, [ref] $failure)) $failure
     foreach ($key in $Settings.Keys) {
         $value = $Settings[$key]
-        if ($null -eq $value) { continue }
+        if ($null -eq $value -or $key -eq 'signer') { continue }
         # Which proxy that is depends on the address, and only Windows has such settings.
         if ($key -eq 'proxy' -and $value -in 'IEConfig', 'WinHttpConfig', 'AutoDetect') {
             $value = Get-SystemProxy $value $Settings.uri
@@ -29,7 +29,25 @@ function script:New-NativeOptions($Settings, [ref] $Refusal) {
             return
         }
     }
+    if ($Settings.Contains('signer')) {
+        $status = Set-FirstAssertion $options $Settings ([ref] $failure)
+        if ($status -ge 100) {
+            $native::dt_options_free($options)
+            $Refusal.Value = Read-Failure $failure
+            return
+        }
+    }
     $options
+}
+
+# The assertion for the first token. The session asks for every further one.
+function script:Set-FirstAssertion([IntPtr] $Options, $Settings, [ref] $Failure) {
+    $native = $script:Native
+    $text = [IntPtr]::Zero
+    $status = $native::dt_options_token_endpoint($Options, [ref] $text, $Failure)
+    if ($status -ge 100) { return $status }
+    $bytes = New-ClientAssertion $Settings.signer (Read-Text $text) $Settings.app_id
+    $native::dt_options_set_secret($Options, 'client_assertion', $bytes, [UIntPtr] [uint32] $bytes.Length, $Failure)
 }
 
 # What New-PSSession refuses before it goes anywhere, in its words.
@@ -55,12 +73,15 @@ function script:Get-OpeningSettings($Bound, $Cmdlet) {
     $option = $Bound['SessionOption']
     if (-not $option) { $option = $Cmdlet.SessionState.PSVariable.GetValue('PSSessionOption') -as [System.Management.Automation.Remoting.PSSessionOption] }
     if ($Bound.ContainsKey('Credential') -and $null -eq $Bound['Credential']) { $Bound['Credential'] = Read-Credential $Cmdlet }
-    if ($Bound['TokenCallback']) { $Bound['Credential'] = Get-OpeningCredential $Bound['Credential'] $Bound['TokenCallback'] }
-    if ($Bound['CertificateThumbprint']) {
-        $text = 'A certificate is not looked up by its thumbprint: the library does not read certificate stores. Export it with its key, and name the file with -CertificateFilePath.'
-        throw [System.Management.Automation.ErrorRecord]::new([NotSupportedException]::new($text), 'NotSupported', 'NotImplemented', $Bound['CertificateThumbprint'])
+    $signer = if ($Bound['CertificateThumbprint']) { Get-StoreCertificate $Bound['CertificateThumbprint'] }
+    if ($Bound['TokenCallback']) { Set-OpeningSecret $Bound $Bound['TokenCallback'] }
+    $settings = Get-SessionSettings $Bound $option $Host
+    if ($signer) {
+        # Each time that a token is got, the session asks for an assertion, which the certificate's key signs here.
+        $settings.signer = $signer
+        $settings.renewable = $true
     }
-    Get-SessionSettings $Bound $option $Host
+    $settings
 }
 
 # Where a command is to open sessions: at its URIs, on its computers, or, for the library to fill in, on Exchange Online.
@@ -124,7 +145,7 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     # Longer than the quarter of an hour after which a session that was left behind is gone.
     if ($Bound['WaitForSession']) { $settings.wait_for_session_ms = if ($Bound.ContainsKey('WaitTimeout')) { $Bound['WaitTimeout'] } else { 1800000 } }
     if ($Bound.ContainsKey('SessionLimit')) { $settings.session_budget = $Bound['SessionLimit'] }
-    foreach ($pair in ('AppId', 'app_id'), ('CertificateFilePath', 'certificate_file'), ('CertificatePassword', 'certificate_password'), ('ClientSecret', 'client_secret'), ('RefreshToken', 'refresh_token'),
+    foreach ($pair in ('AppId', 'app_id'), ('CertificateFilePath', 'certificate_file'), ('CertificatePassword', 'certificate_password'), ('FederatedTokenFile', 'client_assertion_file'), ('ClientSecret', 'client_secret'), ('RefreshToken', 'refresh_token'),
         ('ManagedIdentityAccountId', 'managed_identity_account_id'), ('ExchangeEnvironmentName', 'environment'), ('PageSize', 'page_size')) {
         if ($Bound[$pair[0]]) { $settings[$pair[1]] = $Bound[$pair[0]] }
     }
@@ -177,6 +198,7 @@ function script:Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $R
     if ($status -ge 100) { $kept.Dispose(); $Refusal.Value = Read-Failure $failure; return }
     $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
     $object = New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri $Settings
+    if ($Settings.Contains('signer')) { Set-Renewal $object @{ Signer = $Settings.signer; Client = $Settings.app_id } }
     foreach ($pair in ('Account', $Settings.user), ('Waits', $false), ('Options', $kept)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
     $object
 }
@@ -193,6 +215,7 @@ function script:Read-Opening($Session, $Cmdlet, [uint32] $Wait, [ref] $Told, [re
     $native = $script:Native
     $handle = $Session.Handle.DangerousGetHandle()
     $failure = $text = [IntPtr]::Zero
+    Update-Secret $Session
     $status = $native::dt_session_wait($handle, $Wait, [ref] $failure)
     while ($warning = Read-Utf8 ($native::dt_session_warning($handle, [IntPtr] $Told.Value))) { $Told.Value++; $Cmdlet.WriteWarning($warning) }
     $waits = if ($status -eq 1) { $native::dt_session_waiting($handle, [ref] $text, [ref] $failure) } else { 2 }

@@ -49,9 +49,10 @@ function Invoke-TenantCmdlet {
     .PARAMETER TokenCallback
     A script block that gives a new token: a string, a SecureString or a PSCredential with the token as its password. It is called before
     a command when the token in use ends within five minutes, and when the server refuses it, also while a command runs: the request
-    that was refused did nothing and goes out again with the new token. Where Credential is absent, it is called for the first one too,
-    and gives a PSCredential. The session is handed to it. It runs where this command was called, never in another runspace: jobs and
-    parallel loops go on with the token that there is.
+    that was refused did nothing and goes out again with the new token. Where Credential and AccessToken are absent, it is called for the
+    first one too: it then gives a PSCredential, or on Exchange Online the token alone. It is handed the session, and as the second
+    argument the claims that the service asks for (JSON; Continuous Access Evaluation), where it asks for any. It runs where this
+    command was called, never in another runspace: jobs and parallel loops go on with the token that there is.
     .PARAMETER Authentication
     How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
     .PARAMETER ConfigurationName
@@ -63,14 +64,18 @@ function Invoke-TenantCmdlet {
     .PARAMETER CertificatePassword
     The password of that file.
     .PARAMETER CertificateThumbprint
-    Not supported: certificate stores are not read. Use CertificateFilePath.
+    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My, with its RSA key, which need not be
+    exportable: it signs where it is.
+    .PARAMETER FederatedTokenFile
+    Exchange Online: a file with a token of the workload that this runs as, such as $env:AZURE_FEDERATED_TOKEN_FILE names, where the
+    application AppId has a federated credential for it. It is read anew each time that it is needed.
     .PARAMETER ClientSecret
     Exchange Online: the application's secret.
     .PARAMETER RefreshToken
     Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
     Organization. With the AppId (and ClientSecret) that it was given to.
     .PARAMETER AccessToken
-    Exchange Online: a ready token, as text or SecureString. It is not renewed.
+    Exchange Online: a ready token, as text or SecureString.
     .PARAMETER ManagedIdentity
     Exchange Online: signs in as the machine this runs on.
     .PARAMETER ManagedIdentityAccountId
@@ -250,6 +255,8 @@ function Invoke-TenantCmdlet {
         [securestring] $CertificatePassword,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [string] $CertificateThumbprint,
+        [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
+        [string] $FederatedTokenFile,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [securestring] $ClientSecret,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]

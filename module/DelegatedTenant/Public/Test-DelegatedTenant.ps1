@@ -33,7 +33,7 @@ function Test-DelegatedTenant {
     The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
     .PARAMETER TokenCallback
     A script block that gives a token: a string, a SecureString or a PSCredential with the token as its password. It is called once, before
-    the walk, unless Credential has a token that is still good.
+    the walk, unless Credential or AccessToken has a token that is still good.
     .PARAMETER Authentication
     How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
     .PARAMETER ConfigurationName
@@ -45,14 +45,18 @@ function Test-DelegatedTenant {
     .PARAMETER CertificatePassword
     The password of that file.
     .PARAMETER CertificateThumbprint
-    Not supported: certificate stores are not read. Use CertificateFilePath.
+    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My, with its RSA key, which need not be
+    exportable: it signs where it is.
+    .PARAMETER FederatedTokenFile
+    Exchange Online: a file with a token of the workload that this runs as, such as $env:AZURE_FEDERATED_TOKEN_FILE names, where the
+    application AppId has a federated credential for it. It is read anew each time that it is needed.
     .PARAMETER ClientSecret
     Exchange Online: the application's secret.
     .PARAMETER RefreshToken
     Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
     Organization. With the AppId (and ClientSecret) that it was given to.
     .PARAMETER AccessToken
-    Exchange Online: a ready token, as text or SecureString. It is not renewed.
+    Exchange Online: a ready token, as text or SecureString.
     .PARAMETER ManagedIdentity
     Exchange Online: signs in as the machine this runs on.
     .PARAMETER ManagedIdentityAccountId
@@ -161,6 +165,7 @@ function Test-DelegatedTenant {
         [Parameter(ParameterSetName = 'Uri')] [string] $CertificateFilePath,
         [Parameter(ParameterSetName = 'Uri')] [securestring] $CertificatePassword,
         [Parameter(ParameterSetName = 'Uri')] [string] $CertificateThumbprint,
+        [Parameter(ParameterSetName = 'Uri')] [string] $FederatedTokenFile,
         [Parameter(ParameterSetName = 'Uri')] [securestring] $ClientSecret,
         [Parameter(ParameterSetName = 'Uri')] [securestring] $RefreshToken,
         [Parameter(ParameterSetName = 'Uri')] [ValidateNotNull()] [object] $AccessToken,

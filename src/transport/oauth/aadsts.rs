@@ -117,7 +117,18 @@ const MEANINGS: &[Meaning] = &[
         "the certificate is not one that the application is registered with",
         "Upload the certificate to the application, and check -AppId.",
     ),
-    meaning(&[700_024], Authentication, "the client's assertion is not within its time", "Check this computer's clock."),
+    meaning(
+        &[700_024],
+        Authentication,
+        "the client's assertion is not within its time",
+        "Check this computer's clock, and that the assertion is a new one.",
+    ),
+    meaning(
+        &[70021, 700_211, 700_212, 700_213],
+        Authentication,
+        "the application trusts no such assertion: none of its federated credentials has this issuer, subject and audience",
+        "Compare the federated credential of the application with the claims iss, sub and aud of the assertion.",
+    ),
     meaning(
         &[700_003, 700_007],
         AccessDenied,

@@ -1,5 +1,6 @@
 //! The ways to sign in, and how each leads to a token for one tenant.
 
+use super::assertion::Assertions;
 use super::certificate::Certificate;
 use super::clouds::{ANY_TENANT, Authority};
 use super::endpoint::{Answer, Endpoint, Failure};
@@ -9,10 +10,11 @@ use super::{CONTEXT, Token, browser, device};
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::secret::Secret;
 use crate::transport::http::{HttpClient, HttpOptions};
-use crate::transport::{Options, TextList};
+use crate::transport::{Options, Secrets, TextList};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use url::Url;
 
 /// The application of Microsoft's own module, which signs users in.
 const MODULE_APP: &str = "fb78d390-0c51-40cd-8e17-fdbfab77341b";
@@ -47,6 +49,7 @@ pub(super) enum Proof {
     None,
     Secret(Secret<String>),
     Certificate(Box<Certificate>),
+    Assertions(Assertions),
 }
 
 /// A token as it may stand in a password: without `Bearer `.
@@ -74,15 +77,21 @@ impl Flow {
             return Ok(Self::Identity(options.managed_identity_account_id.clone()));
         }
         let password = options.certificate_password.as_ref();
-        let proof = match (&options.client_secret, &options.certificate_file, &options.certificate) {
-            (None, None, None) => Proof::None,
-            (Some(secret), None, None) => Proof::Secret(secret.clone()),
-            (None, Some(file), None) => Proof::Certificate(Box::new(Certificate::read(file, password)?)),
-            (None, None, Some(content)) => Proof::Certificate(Box::new(Certificate::given(content, password)?)),
-            _ => return Err(refused("more than one of a client secret and certificates is given: one signs the application in")),
+        let Options { client_secret, certificate_file, certificate, client_assertion_file, client_assertion, .. } = options;
+        let proof = match (client_secret, certificate_file, certificate, client_assertion_file, client_assertion) {
+            (None, None, None, None, None) => Proof::None,
+            (Some(secret), None, None, None, None) => Proof::Secret(secret.clone()),
+            (None, Some(file), None, None, None) => Proof::Certificate(Box::new(Certificate::read(file, password)?)),
+            (None, None, Some(content), None, None) => Proof::Certificate(Box::new(Certificate::given(content, password)?)),
+            (None, None, None, Some(file), None) => Proof::Assertions(Assertions::File(file.clone())),
+            (None, None, None, None, Some(assertion)) => Proof::Assertions(Assertions::brought(assertion)?),
+            _ => {
+                let text = "more than one of a client secret, certificates and assertions is given: one signs the application in";
+                return Err(refused(text));
+            }
         };
         if !matches!(proof, Proof::None) && options.app_id.is_none() {
-            return Err(refused("a client secret or certificate is given without the id of its application")
+            return Err(refused("a client secret, certificate or assertion is given without the id of its application")
                 .with_fact(fact::REMEDY, "Give the application's (client) id as -AppId."));
         }
         if let Some(token) = &options.refresh_token {
@@ -110,6 +119,7 @@ impl Flow {
             Self::Ready(_) => "access token",
             Self::Identity(_) => "managed identity",
             Self::Application(Proof::Certificate(_)) => "certificate",
+            Self::Application(Proof::Assertions(_)) => "client assertion",
             Self::Application(_) => "client secret",
             Self::User(Start::Refresh(_), _) => "refresh token",
             Self::User(Start::Password(..), _) => "password",
@@ -133,6 +143,7 @@ pub(super) struct SignIn {
     /// A user signed in by hand, and is not asked a second time: nobody may be there any more.
     was_by_hand: AtomicBool,
     messages: Arc<TextList>,
+    secrets: Option<Arc<Secrets>>,
 }
 
 impl fmt::Debug for SignIn {
@@ -169,7 +180,9 @@ impl SignIn {
             Flow::Identity(account) => (Some("identity"), account.as_deref().unwrap_or_default()),
             Flow::Application(Proof::Secret(secret)) => (Some("application"), secret.reveal().as_str()),
             Flow::Application(Proof::Certificate(certificate)) => (Some("certificate"), certificate.thumbprint()),
-            Flow::Application(Proof::None) => (None, ""),
+            Flow::Application(Proof::Assertions(Assertions::File(file))) => (Some("assertion"), file.as_str()),
+            // Each is another, whoever brings them.
+            Flow::Application(Proof::Assertions(Assertions::Brought(_)) | Proof::None) => (None, ""),
             Flow::User(Start::Refresh(token), _) => (Some("refresh"), token.reveal().as_str()),
             Flow::User(Start::Password(_, password), _) => (Some("password"), password.reveal().as_str()),
             Flow::User(Start::Device, _) => (options.user.as_ref().map(|_| "device"), ""),
@@ -192,11 +205,29 @@ impl SignIn {
             machine,
             was_by_hand: AtomicBool::new(false),
             messages: Arc::default(),
+            secrets: None,
         })
     }
 
     pub(super) fn tell(&mut self, messages: &Arc<TextList>) {
         self.messages = Arc::clone(messages);
+    }
+
+    /// Whom to ask for what only comes from outside.
+    pub(super) fn ask(&mut self, secrets: &Arc<Secrets>) {
+        self.secrets = Some(Arc::clone(secrets));
+    }
+
+    pub(super) fn assertions(&self) -> Option<&Assertions> {
+        match &self.flow {
+            Flow::Application(Proof::Assertions(assertions)) | Flow::User(_, Proof::Assertions(assertions)) => Some(assertions),
+            _ => None,
+        }
+    }
+
+    pub(super) fn token_endpoint(&self) -> Option<Url> {
+        let tenant = self.tenant.as_deref().unwrap_or(ANY_TENANT);
+        self.client_id().map(|_| self.endpoint.authority.endpoint(tenant, "token"))
     }
 
     pub(super) fn identity(&self) -> Option<Identity> {
@@ -238,19 +269,20 @@ impl SignIn {
         let wanted = wanted(claims)?;
         let mut form = form.to_vec();
         form.extend([("client_id", self.client.as_str()), ("claims", wanted.as_str())]);
-        let assertion;
-        match proof {
-            Proof::None => {}
-            Proof::Secret(secret) => form.push(("client_secret", secret.reveal())),
-            Proof::Certificate(certificate) => {
-                assertion = certificate.assertion(&self.client, self.endpoint.authority.endpoint(tenant, "token").as_str())?;
-                form.push(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
-                form.push(("client_assertion", assertion.reveal()));
-                // An assertion is good once: a repetition would need another.
-                return self.endpoint.grant(tenant, &form, false).await;
+        let endpoint = self.endpoint.authority.endpoint(tenant, "token");
+        let assertion = match proof {
+            Proof::None => return self.endpoint.grant(tenant, &form, repeats).await,
+            Proof::Secret(secret) => {
+                form.push(("client_secret", secret.reveal()));
+                return self.endpoint.grant(tenant, &form, repeats).await;
             }
-        }
-        self.endpoint.grant(tenant, &form, repeats).await
+            Proof::Certificate(certificate) => certificate.assertion(&self.client, endpoint.as_str())?,
+            Proof::Assertions(assertions) => assertions.next(&endpoint, self.secrets.as_deref(), self.endpoint.timeout).await?,
+        };
+        form.push(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
+        form.push(("client_assertion", assertion.reveal()));
+        // An assertion is good once: a repetition would need another.
+        self.endpoint.grant(tenant, &form, false).await
     }
 
     /// A user's token: signed in once, then redeemed for each tenant.

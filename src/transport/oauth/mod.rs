@@ -2,6 +2,7 @@
 //! files: what is known here ends with the process.
 
 mod aadsts;
+mod assertion;
 mod browser;
 mod certificate;
 mod clouds;
@@ -130,6 +131,9 @@ impl TokenSource {
     #[must_use]
     pub(crate) fn asking(mut self, secrets: &Arc<Secrets>) -> Self {
         self.secrets = Some(Arc::clone(secrets));
+        if let Some(sign_in) = &mut self.sign_in {
+            sign_in.ask(secrets);
+        }
         self
     }
 
@@ -246,6 +250,27 @@ impl TokenSource {
         if let Some(secrets) = &self.secrets {
             secrets.tell();
         }
+    }
+
+    /// An assertion made elsewhere, for the next time that a token is got.
+    pub fn set_client_assertion(&self, assertion: &Secret<String>) -> Result<()> {
+        match self.sign_in.as_ref().and_then(SignIn::assertions) {
+            Some(assertions) => assertions.bring(assertion)?,
+            None => {
+                let text = "the session was not opened with a client assertion";
+                return Err(Error::new(ErrorKind::InvalidArgument, "replace secret", text));
+            }
+        }
+        if let Some(secrets) = &self.secrets {
+            secrets.tell();
+        }
+        Ok(())
+    }
+
+    /// The address where tokens are got: of what waits for an assertion, else of the organization.
+    pub fn token_endpoint(&self) -> Option<String> {
+        let waits = self.secrets.as_ref().and_then(|s| s.wanted()?.endpoint);
+        waits.or_else(|| self.sign_in.as_ref().and_then(|s| s.token_endpoint().map(String::from)))
     }
 
     fn last(&self) -> Option<Arc<Token>> {

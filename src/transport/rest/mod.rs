@@ -134,6 +134,7 @@ impl Road {
                 self.tokens.set_access_token(value);
                 Ok(())
             }
+            ("client_assertion", _) => self.tokens.set_client_assertion(&value),
             (_, Some(_)) => {
                 self.tokens.set_access_token(Secret::new(value.reveal()[7..].trim().to_owned()));
                 Ok(())
@@ -141,7 +142,7 @@ impl Road {
             _ => Err(Error::new(
                 ErrorKind::InvalidArgument,
                 "set secret",
-                format!("unknown key {key:?}; on the REST road it is access_token"),
+                format!("unknown key {key:?}; on the REST road it is access_token or client_assertion"),
             )),
         }
     }
@@ -157,6 +158,7 @@ impl Road {
             "transport" => Some(String::from("REST")),
             "user_principal_name" => self.tokens.user(),
             "app_id" => self.tokens.app_id(),
+            "token_endpoint" => self.tokens.token_endpoint(),
             "tenant_id" => self.tokens.tenant_id(),
             "token_expiry_time_utc" => {
                 let since = self.tokens.expires()?.duration_since(std::time::UNIX_EPOCH).ok()?;
