@@ -140,3 +140,40 @@ X
     chmod +x "$kept/wine/run"
     touch "$kept/wine/complete"
 }
+
+# A C compiler and linker that has every glibc's and macOS's system library to link with, and cargo's way to it; at $kept/zig/bin.
+zig_ready() {
+    local pins="cargo-zigbuild==0.24.1 ziglang==0.17.1"
+    if [ "$(cat "$kept/zig/pins" 2>/dev/null)" != "$pins" ]; then
+        python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3 python3-venv
+        rm -rf "$kept/zig"
+        python3 -m venv "$kept/zig"
+        "$kept/zig/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: $pins >&2
+        echo "$pins" >"$kept/zig/pins"
+    fi
+    export PATH=$kept/zig/bin:$PATH
+}
+
+# The linker that comes with the compiler, in the manner of the one that follows.
+lld() {
+    local host
+    host=$(rustc --print host-tuple)
+    "$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld" -flavor "$@"
+}
+
+# Refuses a library whose exports, given by name, are not what the header declares.
+exports_as_declared() {
+    local exported declared
+    exported=$(sort <<<"$2")
+    declared=$(grep -oE '\bdt_[a-z0-9_]+\(' include/delegated_tenant.h | tr -d '(' | sort -u)
+    [ -n "$declared" ] && [ "$declared" = "$exported" ] || refuse "$1 does not export what the header declares:
+$(diff <(echo "$declared") <(echo "$exported"))"
+}
+
+# Refuses a file that holds paths of this machine.
+no_local_paths() {
+    local found
+    found=$(grep -aoE "($HOME/|$cargo_home/|$checkout/|$kept/|/home/)[[:print:]]{0,60}" "$1" | head -5 || true)
+    [ -z "$found" ] || refuse "paths of this machine are in $1:
+$found"
+}

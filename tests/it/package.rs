@@ -15,6 +15,10 @@ fn installed(archive: &str, folder: &str) -> Option<PathBuf> {
         require("package");
         return None;
     }
+    let made = archive.metadata().and_then(|m| m.modified()).expect("a time");
+    for part in ["src", "include", "module"] {
+        assert!(made >= crate::windows::newest_below(&root().join(part)), "dist is older than {part}: scripts/package makes it anew");
+    }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");
@@ -127,6 +131,52 @@ fn the_c_library_is_found_by_cmake() {
     run(Command::new("cmake").arg("-S").arg(&project).arg("-B").arg(&build).arg(format!("-DCMAKE_PREFIX_PATH={}", folder.display())));
     run(Command::new("cmake").arg("--build").arg(&build));
     lists_mailboxes(&mut Command::new(build.join("mailboxes")), &tenant());
+}
+
+/// The newest version of each of glibc and its parts that a library asks for; and nothing beside them.
+#[test]
+fn the_linux_libraries_run_on_the_glibc_that_the_readme_names() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a file");
+    let version = |text: &str| {
+        let numbers: Vec<u32> = text.split('.').map_while(|n| n.parse().ok()).collect();
+        (!numbers.is_empty()).then_some(numbers)
+    };
+    let named = readme.split("glibc ").nth(1).and_then(|t| version(t.split_whitespace().next()?)).expect("README names a glibc");
+    for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+        let Some(folder) = for_c(target, &format!("glibc-{target}")) else { return };
+        if in_path("readelf").is_none() {
+            return require("package");
+        }
+        let library = folder.join("lib/libdelegated_tenant.so");
+        let told = run(Command::new("readelf").args(["--wide", "--dyn-syms", "--dynamic"]).arg(&library));
+        let asked: Vec<_> =
+            told.lines().filter_map(|l| Some((version(l.split("@GLIBC_").nth(1)?.split_whitespace().next()?)?, l))).collect();
+        assert!(asked.len() > 50, "{target}: {told}");
+        let newer: Vec<_> = asked.iter().filter(|(v, _)| *v > named).collect();
+        assert!(newer.is_empty(), "{target}: {newer:?}");
+        let parts = ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"];
+        let needs = told.lines().filter(|l| l.contains("(NEEDED)"));
+        let foreign: Vec<_> = needs.filter(|l| !parts.iter().any(|p| l.ends_with(&format!("[{p}]")))).collect();
+        assert!(foreign.is_empty(), "{target}: {foreign:?}");
+    }
+}
+
+/// The import library for Microsoft's linker, by LLVM's in its manner: a program that has no other library, run by wine.
+#[test]
+fn the_import_library_for_microsofts_linker_links() {
+    let Some(folder) = for_c("x86_64-pc-windows-gnu", "by-link") else { return };
+    let (Some(cc), true) = (in_path("x86_64-w64-mingw32-gcc"), crate::windows::shell().is_some()) else { return require("wine") };
+    let (source, object, program) = (folder.join("start.c"), folder.join("start.obj"), folder.join("bin/start.exe"));
+    fs::write(&source, "#include \"delegated_tenant.h\"\nint start(void) { return dt_abi_version() == 1 ? 42 : 1; }\n").expect("a file");
+    run(Command::new(cc).args(["-c", "-ffreestanding", "-I"]).arg(folder.join("include")).arg(&source).arg("-o").arg(&object));
+    let sysroot = run(Command::new("rustc").args(["--print", "sysroot"]));
+    let host = run(Command::new("rustc").args(["--print", "host-tuple"]));
+    run(Command::new(Path::new(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-lld"))
+        .args(["-flavor", "link", "/nodefaultlib", "/entry:start", "/subsystem:console"])
+        .arg(format!("/out:{}", program.display()))
+        .args([object, folder.join("lib/delegated_tenant.lib")]));
+    let ran = Command::new(root().join("target/windows/wine")).arg(&program).stdin(Stdio::null()).status().expect("wine starts");
+    assert_eq!(ran.code(), Some(42));
 }
 
 /// The library for ARM64, by qemu: the example, and the program of tests/c that needs no server.

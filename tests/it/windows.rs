@@ -61,7 +61,7 @@ fn built() -> Option<PathBuf> {
     Some(folder)
 }
 
-fn newest_below(folder: &Path) -> SystemTime {
+pub fn newest_below(folder: &Path) -> SystemTime {
     let entries = folder.read_dir().expect("a folder").map(|e| e.expect("an entry").path());
     entries
         .map(|p| if p.is_dir() { newest_below(&p) } else { p.metadata().and_then(|m| m.modified()).expect("a time") })
