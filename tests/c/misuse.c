@@ -17,6 +17,22 @@
 /* What stands in an output before the call. */
 static void *const NOISE = (void *)0x10;
 
+/* Where an assertion is for, before there is a session. */
+static void token_endpoint(void)
+{
+    dt_options *options = NULL;
+    dt_text *text = NULL;
+    EXPECT(DT_STATUS_OK, dt_options_new(&options, &error));
+    EXPECT(DT_STATUS_OK, dt_options_set(options, "organization", "fabrikam.com", &error));
+    EXPECT(DT_STATUS_OK, dt_options_token_endpoint(options, &text, &error));
+    CHECK(same(dt_text_data(text, NULL), "https://login.microsoftonline.com/fabrikam.com/oauth2/v2.0/token"));
+    dt_text_free(text);
+    EXPECT(DT_STATUS_OK, dt_options_set(options, "uri", "https://mail.hoster.example/PowerShell", &error));
+    INVALID("REST road", dt_options_token_endpoint(options, &text, &error));
+    CHECK(text == NULL);
+    dt_options_free(options);
+}
+
 static void null_everywhere(void)
 {
     dt_options *options = (dt_options *)NOISE;
@@ -31,6 +47,9 @@ static void null_everywhere(void)
     INVALID("dt_options", dt_options_new(NULL, &error));
     INVALID("dt_options", dt_options_set(NULL, "uri", "x", &error));
     INVALID("dt_options", dt_options_set_secret(NULL, "password", (const uint8_t *)"x", 1, &error));
+    INVALID("dt_options", dt_options_token_endpoint(NULL, &text, &error));
+    CHECK(text == NULL);
+    text = (dt_text *)NOISE;
     INVALID("dt_cancel", dt_cancel_new(NULL, &error));
     dt_cancel_trigger(NULL);
 
@@ -216,6 +235,7 @@ int main(int count, char **arguments)
         return done();
     }
     null_everywhere();
+    token_endpoint();
     wrong_strings();
     wrong_handles();
     options_that_lead_nowhere();

@@ -214,6 +214,23 @@ async fn a_code_on_another_device_signs_in() {
     }
 }
 
+#[tokio::test]
+async fn an_authority_that_is_asked_too_often_is_asked_more_slowly() {
+    // At an interval of nothing it is asked twice a second.
+    let tenant = Tenant::builder().device(0, 0).start().unwrap();
+    let asked = || tenant.stats().operations.get("token").copied().unwrap_or(0);
+    for (fault, answers) in [("oauth=authorization_pending@token", true), ("oauth=slow_down@token", false)] {
+        let before = asked();
+        tenant.arm(fault.parse().unwrap());
+        let source = source(&tenant, &[("device", "true")]);
+        // Pending, it is asked again at once; too fast, not before five seconds more.
+        let limit = if answers { 20_000 } else { 2_000 };
+        let outcome = tokio::time::timeout(Duration::from_millis(limit), source.token(None)).await;
+        assert_eq!(outcome.map(|token| token.is_ok()).unwrap_or(false), answers, "{fault}");
+        assert_eq!(asked() - before, if answers { 2 } else { 1 }, "{fault}");
+    }
+}
+
 /// What a browser does with the address that the user opens.
 async fn browse(messages: &TextList) -> HttpResponse {
     let address = loop {

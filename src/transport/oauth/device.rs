@@ -56,11 +56,26 @@ pub(super) async fn sign_in(sign_in: &SignIn, tenant: &str, proof: &Proof, scope
             Err(Failure::Other(error)) if Instant::now() < until && matches!(error.kind(), Connect | Disconnected | Timeout) => continue,
             outcome => return outcome,
         };
-        match refusal.error.as_str() {
-            "authorization_pending" => {}
-            "slow_down" => interval += Duration::from_secs(5),
-            _ if refusal.is_passing() => {}
+        interval = match refusal.error.as_str() {
+            "authorization_pending" => interval,
+            "slow_down" => slower(interval),
+            _ if refusal.is_passing() => interval,
             _ => return Err(Failure::Refused(refusal)),
-        }
+        };
+    }
+}
+
+/// As long as the authority, asked too often, wants between two questions from then on (RFC 8628 3.5).
+fn slower(interval: Duration) -> Duration {
+    interval + Duration::from_secs(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_too_often_asks_five_seconds_later_from_then_on() {
+        assert_eq!(slower(slower(Duration::from_secs(1))), Duration::from_secs(11));
     }
 }
