@@ -122,6 +122,32 @@ Describe 'Invoke-TenantCmdlet -Reconnect' {
         "$($session.State)" | Should -Be 'Closed'
     }
 
+    It 'is the session''s own way where Connect-DelegatedTenant says so, for imported commands too' {
+        $session = Connect-Simulator $tenant @{ Reconnect = $true }
+        $module = Import-DelegatedTenant $session -CommandName Get-OrganizationConfig -Prefix Night
+        Set-SimulatorFault $tenant 'shell-gone@pool'
+        Wait-State $session 'Broken'
+        { Invoke-TenantCmdlet $session { Get-OrganizationConfig } -Reconnect:$false -ErrorAction SilentlyContinue } | Should -Throw
+        "$($session.State)" | Should -Be 'Broken'
+        (Get-NightOrganizationConfig -WarningVariable warned -WarningAction SilentlyContinue).Name | Should -Be 'fabrikam.onmicrosoft.com'
+        "$warned" | Should -Match 'was lost and has been opened again'
+        # The imported commands are still the session's, and go with it.
+        Disconnect-DelegatedTenant $session
+        Get-Module $module.Name | Should -BeNullOrEmpty
+    }
+
+    It 'is named by the error of an imported command whose session was lost, and then does what it says' {
+        $session = Connect-Simulator $tenant
+        $null = Import-DelegatedTenant $session -CommandName Get-OrganizationConfig -Prefix Night
+        Set-SimulatorFault $tenant 'shell-gone@pool'
+        Wait-State $session 'Broken'
+        $null = try { Get-NightOrganizationConfig -ErrorVariable failed -ErrorAction SilentlyContinue } catch { $_ }
+        "$($failed[0])" | Should -Match 'The session state is Broken\. Invoke-TenantCmdlet -Reconnect opens it again; with (.*) each of its commands does, .* It was lost: .*not found'
+        "$($failed[0])" -match 'with (\(.*?\)\.\S+ = \S+) each' | Should -BeTrue
+        . ([scriptblock]::Create($Matches[1]))
+        (Get-NightOrganizationConfig -WarningAction SilentlyContinue).Name | Should -Be 'fabrikam.onmicrosoft.com'
+    }
+
     It 'keeps no secret where a script can see it' {
         $session = Connect-Simulator $tenant
         ($session | Format-List -Property * -Force | Out-String) | Should -Not -Match 'secret\b'
@@ -209,5 +235,21 @@ Describe 'Invoke-TenantCmdlet in long lists' {
         $session = Connect-Simulator $tenant
         $null = Invoke-TenantCmdlet $session { Get-Mailbox -ResultSize 2 } -WarningVariable warned -WarningAction SilentlyContinue
         "$($warned -join ' ')" | Should -Match 'Micro delay applied'
+    }
+}
+
+Describe 'An open that takes longer than a second' {
+    It 'is shown as progress by <_>, until it is done' -ForEach 'Connect-DelegatedTenant', 'Invoke-TenantCmdlet' {
+        $tenant = Start-Simulator
+        Set-SimulatorFault $tenant 'delay=1500@create'
+        $with = @{ ConnectionUri = $tenant.Uri; AllowUnencrypted = $true; NoProxy = $true; Organization = 'fabrikam.com'; Credential = (New-TestCredential) }
+        if ($_ -eq 'Invoke-TenantCmdlet') { $with.ScriptBlock = { Get-OrganizationConfig } }
+        $shell = [powershell]::Create()
+        $null = $shell.AddScript('param($module, $command, $with) Import-Module $module; (& $command @with).Name; Disconnect-DelegatedTenant -Name *').AddArgument((Get-Module DelegatedTenant).Path).AddArgument($_).AddArgument($with)
+        @($shell.Invoke()).Count | Should -Be 1
+        $shown = @($shell.Streams.Progress | Where-Object Activity -EQ 'Opening a session on fabrikam.com')
+        $shown.RecordType | Should -Be 'Processing', 'Completed'
+        $shown[0].StatusDescription | Should -Be 'Signing in at 127.0.0.1'
+        $shell.Dispose()
     }
 }

@@ -203,7 +203,7 @@ function script:Import-Proxy($Session, $Proxies, $Definitions, [string] $Prefix,
     $imported, $warnings = $Cmdlet.SessionState.InvokeCommand.InvokeScript($Cmdlet.SessionState, $import, [object[]] (, $with))
     foreach ($warning in $warnings) { $Cmdlet.WriteWarning("$warning") }
     $imported.OnRemove = $script:ProxiesRemoved
-    $script:Imports.Add(@{ Session = $Session.InstanceId; Module = $imported; State = $Cmdlet.SessionState; Formats = (Import-FormatData $Definitions) })
+    $script:Imports.Add(@{ Session = $Session.Id; Module = $imported; State = $Cmdlet.SessionState; Formats = (Import-FormatData $Definitions) })
     $imported
 }
 
@@ -211,7 +211,7 @@ function script:Import-Proxy($Session, $Proxies, $Definitions, [string] $Prefix,
 function script:Remove-Import($Session) {
     $remove = [scriptblock]::Create('& { Microsoft.PowerShell.Core\Remove-Module -ModuleInfo $args[0] -Force -ErrorAction Ignore } $args[0]')
     foreach ($import in @($script:Imports)) {
-        if ($import.Session -ne $Session.InstanceId) { continue }
+        if ($import.Session -ne $Session.Id) { continue }
         try { $null = $import.State.InvokeCommand.InvokeScript($import.State, $remove, [object[]] (, $import.Module)) }
         catch { if ($global:Error.Count) { $global:Error.RemoveAt(0) } }
         $null = $script:Imports.Remove($import)

@@ -158,8 +158,9 @@ function script:ConvertTo-ProgressRecord($Remote) {
     $record
 }
 
-# The sessions that can run a command now; an error for each of the others, and one that ends the command when none is left.
-function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob, [bool] $Reconnect) {
+# The sessions that can run a command now; an error for each of the others, and one that ends the command when none is left. $Reconnect is
+# $null where the call says nothing of it, and each session goes by itself.
+function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob, $Reconnect) {
     $seen = @{}
     $usable = foreach ($session in $Sessions) {
         if (-not (Test-Session $session)) {
@@ -171,7 +172,7 @@ function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob, [bool] $
             $Cmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'RemoteRunspaceInfoHasDuplicates', 'InvalidArgument', $session))
         }
         $seen[$session.InstanceId] = $true
-        if ($Reconnect -and (Test-Restorable $session)) { if (Restore-Session $session $Cmdlet) { $session }; continue }
+        if ($(if ($null -eq $Reconnect) { $session.Reconnect } else { $Reconnect }) -and (Test-Restorable $session)) { if (Restore-Session $session $Cmdlet) { $session }; continue }
         # A job says for itself which of its sessions are of no use.
         if ($AsJob -or "$($session.State)" -eq 'Opened') { $session } else { $Cmdlet.WriteError((New-StateError $session $null)) }
     }
@@ -190,7 +191,15 @@ function script:New-StateError($Session, $Refusal, [bool] $InJob) {
     if ("$($Session.State)" -ne 'Opened') {
         $text = "Because the session state for session $which is not equal to Open, you cannot run a command in the session.  The session state is $($Session.State)."
         $exception = [System.Management.Automation.Runspaces.InvalidRunspaceStateException]::new($text)
-        return [System.Management.Automation.ErrorRecord]::new($exception, 'InvokeCommandCommandInvalidSessionState', 'InvalidOperation', $Session)
+        $record = [System.Management.Automation.ErrorRecord]::new($exception, 'InvokeCommandCommandInvalidSessionState', 'InvalidOperation', $Session)
+        if (Test-Restorable $Session) {
+            # It may be known to a script, or only to the commands that were imported from it.
+            $failure = [IntPtr]::Zero
+            $why = if ($script:Native::dt_session_wait($Session.Handle.DangerousGetHandle(), 0, [ref] $failure) -ge 100) { " It was lost: $((Read-Failure $failure).Message)" }
+            $advice = "Invoke-TenantCmdlet -Reconnect opens it again; with (Get-DelegatedTenant -Id $($Session.Id)).Reconnect = `$true each of its commands does, also an imported one.$why"
+            $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new("$text $advice")
+        }
+        return $record
     }
     if ($Refusal.Status -eq 101) {
         $text = "The session $which is not available to run commands.  The session availability is $($Session.Availability)."

@@ -199,7 +199,7 @@ function script:Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $R
     $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
     $object = New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri $Settings
     if ($Settings.Contains('signer')) { Set-Renewal $object @{ Signer = $Settings.signer; Client = $Settings.app_id } }
-    foreach ($pair in ('Account', $Settings.user), ('Waits', $false), ('Options', $kept)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
+    foreach ($pair in ('Account', $Settings.user), ('Progress', $null), ('Clock', $null), ('Options', $kept)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
     $object
 }
 
@@ -219,14 +219,26 @@ function script:Read-Opening($Session, $Cmdlet, [uint32] $Wait, [ref] $Told, [re
     $status = $native::dt_session_wait($handle, $Wait, [ref] $failure)
     while ($warning = Read-Utf8 ($native::dt_session_warning($handle, [IntPtr] $Told.Value))) { $Told.Value++; $Cmdlet.WriteWarning($warning) }
     $waits = if ($status -eq 1) { $native::dt_session_waiting($handle, [ref] $text, [ref] $failure) } else { 2 }
-    if ($waits -eq 0 -or $Session.Waits) {
-        $progress = [System.Management.Automation.ProgressRecord]::new(1, "Waiting for a session of $($Session.Account)", $(if ($waits -eq 0) { Read-Text $text } else { ' ' }))
-        if ($waits) { $progress.RecordType = 'Completed' }
-        $Session.Waits = $waits -eq 0
-        $Cmdlet.WriteProgress($progress)
+    $shown = $null
+    if ($waits -eq 0) { $shown = "Waiting for a session of $($Session.Account)", (Read-Text $text) }
+    elseif ($status -eq 1) {
+        if (-not $Session.Clock) { $Session.Clock = [Diagnostics.Stopwatch]::StartNew() }
+        $place = if ($Session.Organization) { " on $($Session.Organization)" }
+        if ($Session.Clock.ElapsedMilliseconds -ge 1000) { $shown = "Opening a session$place", "Signing in at $($Session.ComputerName)" }
     }
+    else { $Session.Clock = $null }
+    if ("$shown" -ne "$($Session.Progress)") { Write-OpeningProgress $Session $shown $Cmdlet }
     if ($status -ge 100) { $Failed.Value = Read-Failure $failure }
     $status -ne 1
+}
+
+# What a session waits for, as activity and status; nothing where it waits no longer. Each session has a record of its own.
+function script:Write-OpeningProgress($Session, [string[]] $Shown, $Cmdlet) {
+    $text = if ($Shown) { $Shown } else { $Session.Progress }
+    $progress = [System.Management.Automation.ProgressRecord]::new(1 + [Math]::Abs($Session.InstanceId.GetHashCode() % 1000000), $text[0], $text[1])
+    if (-not $Shown) { $progress.RecordType = 'Completed' }
+    $Session.Progress = $Shown
+    $Cmdlet.WriteProgress($progress)
 }
 
 # The getters are script blocks of no module, so that they run in whatever runspace asks.
@@ -279,6 +291,8 @@ function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeo
         # A session here is never disconnected and left on the server to be found again.
         DisconnectedOn = $null
         ExpiresOn = $null
+        # Whether a command opens it again where it was lost.
+        Reconnect = $false
         OutputBufferingMode = [System.Management.Automation.Runspaces.OutputBufferingMode]::None
     }
     foreach ($key in $values.Keys) { $members.Add([psnoteproperty]::new($key, $values[$key]), $true) }

@@ -88,6 +88,9 @@ function Connect-DelegatedTenant {
     IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the environment decides.
     .PARAMETER Name
     A name for the session, or one for each URI; Tenant1, Tenant2 and so on when absent.
+    .PARAMETER Reconnect
+    Has each command of the session, also of those that Import-DelegatedTenant made, open it again first where it was lost, as Reconnect
+    of Invoke-TenantCmdlet does for one. It is the session's property Reconnect, which can be changed.
     .PARAMETER ThrottleLimit
     How many sessions open at a time, of those of one call; 3 when absent, since an account may have three.
     .PARAMETER AllowUnencrypted
@@ -228,6 +231,8 @@ function Connect-DelegatedTenant {
 
         [string[]] $Name,
 
+        [switch] $Reconnect,
+
         [int] $ThrottleLimit,
 
         [switch] $AllowUnencrypted,
@@ -286,6 +291,7 @@ function Connect-DelegatedTenant {
                 }
                 else {
                     if ($TokenCallback) { Set-TokenCallback $session $TokenCallback $settings }
+                    $session.Reconnect = [bool] $Reconnect
                     Register-Session $session
                     $PSCmdlet.WriteObject($session)
                 }

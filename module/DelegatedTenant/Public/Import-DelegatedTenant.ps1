@@ -100,6 +100,7 @@ function Import-DelegatedTenant {
             $exception = [ArgumentException]::new("'$Session' is not a session that Connect-DelegatedTenant opened in this process.")
             $PSCmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'NotADelegatedTenantSession', 'InvalidArgument', $Session))
         }
+        if ($Session.Reconnect -and (Test-Restorable $Session) -and -not (Restore-Session $Session $PSCmdlet)) { return }
         if ("$($Session.State)" -ne 'Opened') { $PSCmdlet.ThrowTerminatingError((New-StateError $Session $null)) }
         $chosen = $PSBoundParameters.ContainsKey('CommandName') -or $PSBoundParameters.ContainsKey('CommandType') -or $PSBoundParameters.ContainsKey('Module')
         $shown = $PSBoundParameters.ContainsKey('FormatTypeName')

@@ -37,7 +37,8 @@ function Invoke-TenantCmdlet {
     .PARAMETER Reconnect
     Where a session was lost before this command (it was unused for too long, its token ended, the server went), opens it again with its
     own options, into the same object, and warns of it. Nothing that has run is run again, and a session that is lost while this command
-    runs is not opened again by it: its command may have done its work. A session that you closed stays closed.
+    runs is not opened again by it: its command may have done its work. A session that you closed stays closed. Without this parameter, the
+    session's property Reconnect decides, as Connect-DelegatedTenant set it.
     .PARAMETER Organization
     The customer's domain or tenant id; it becomes DelegatedOrg in the query.
     .PARAMETER VerifyOrganization
@@ -347,7 +348,7 @@ function Invoke-TenantCmdlet {
                 if ($AsJob) { $flow.Settings.Remove('renewable') } else { $flow.TokenCallback = $TokenCallback }
                 foreach ($address in Get-OpeningAddress $ConnectionUri) { Add-Target $flow $null $address }
             }
-            else { foreach ($one in Select-UsableSession $Session $PSCmdlet $AsJob $Reconnect) { Add-Target $flow $one $null } }
+            else { foreach ($one in Select-UsableSession $Session $PSCmdlet $AsJob $(if ($PSBoundParameters.ContainsKey('Reconnect')) { [bool] $Reconnect })) { Add-Target $flow $one $null } }
             if ($ThrottleLimit -gt 0) { $flow.Limit = $ThrottleLimit }
             $flow.Alone = -not $AsJob -and @($Session).Count -le 1 -and @($ConnectionUri).Count -le 1
             if ($AsJob) { $job = New-TenantJob $text $JobName $flow.Waiting }
