@@ -137,3 +137,32 @@ Describe 'Invoke-TenantCmdlet with a session of its own, on the REST road' {
         { Invoke-TenantCmdlet -FilePath $PSCommandPath } | Should -Throw -ErrorId 'SessionNotNamed,Invoke-TenantCmdlet'
     }
 }
+
+# What the README promises of errors at the open.
+Describe 'An open on the REST road that fails' {
+    It 'is told as the README has it: <Says>' -ForEach @(
+        @{ Id = 'AuthenticationFailed'; Fault = 'aadsts=7000215@token'; Says = 'AADSTS7000215' }
+        @{ Id = 'AuthenticationFailed'; Fault = 'aadsts=50076@token'; Says = 'AADSTS50076' }
+        @{ Id = 'AuthenticationFailed'; Fault = 'aadsts=700016@token'; Says = 'AADSTS700016' }
+        @{ Id = 'AuthenticationFailed'; With = @{ AccessToken = 'of-another-organization' }; Says = 'expired or is not taken' }
+        @{ Id = 'DelegatedAccessDenied'; Fault = 'aadsts=65001@token'; Says = 'AADSTS65001' }
+        @{ Id = 'DelegatedAccessDenied'; Fault = 'aadsts=50020@token'; Says = 'AADSTS50020' }
+        @{ Id = 'DelegatedAccessDenied'; Fault = '403@module'; Says = 'no role in this organization' }
+        @{ Id = 'TenantNotFound'; With = @{ Organization = 'nowhere.example' }; Says = 'AADSTS90002' }
+        @{ Id = 'ServiceThrottled'; Fault = 'throttled=3600@module'; Says = 'too many requests' }
+    ) {
+        # The authority's refusals come first: a token that it gives would serve the next.
+        $opening = @{
+            ConnectionUri = $script:RestUri; Organization = 'contoso.com'; AllowUnencrypted = $true; AzureADAuthorizationEndpointUri = [uri]::new([uri] $script:Simulator.Uri, '/')
+            AppId = '11111111-2222-3333-4444-555555555555'; ClientSecret = (New-TestCredential x 'app-secret').Password
+        }
+        if ($With) { foreach ($key in $With.Keys) { $opening[$key] = $With[$key] } }
+        if ($Fault) { Set-SimulatorFault $script:Simulator $Fault }
+        Connect-DelegatedTenant @opening -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+        $failed[0].FullyQualifiedErrorId | Should -Be "$Id,PSSessionOpenFailed"
+        "$($failed[0])" | Should -Match ([regex]::Escape($Says))
+        # A sentence each: what it is, and what to do.
+        "$($failed[0])" | Should -Match '\w\)?\. [A-Z].*\.$'
+        [IO.File]::ReadAllText([IO.Path]::Combine($Checkout, 'README.md')) | Should -Match ('\| `' + $Id + '…`, "?' + [regex]::Escape($Says) + '"? \|')
+    }
+}

@@ -48,7 +48,7 @@ function script:New-OpenError($Read, $Target) {
     Set-Identity $exception $record
     Set-Organization $record $Read.tenant
     $text = if ($Read.host) { "[$($Read.host)] $message" } else { $message }
-    if ($Read.remedy) { $text = ($text -replace '(?<=\w)$', '.') + " $($Read.remedy)" }
+    if ($Read.remedy) { $text = ($text -replace '(?<=[\w)])$', '.') + " $($Read.remedy)" }
     $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new($text)
     Set-Preserved $record
     $record
@@ -70,7 +70,7 @@ function script:New-InvocationError($Read, $Session) {
             $record = [System.Management.Automation.ErrorRecord]::new($exception, "$id,PSSessionStateBroken", 'OpenError', $Session.ComputerName)
         }
     }
-    if ($Read.remedy) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new(($record.Exception.Message -replace '(?<=\w)$', '.') + " $($Read.remedy)") }
+    if ($Read.remedy) { $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new(($record.Exception.Message -replace '(?<=[\w)])$', '.') + " $($Read.remedy)") }
     Set-Identity $record.Exception $record
     Set-Organization $record $Session.Organization
     Set-Preserved $record
