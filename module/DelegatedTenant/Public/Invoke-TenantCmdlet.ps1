@@ -345,7 +345,7 @@ function Invoke-TenantCmdlet {
                 $flow.Limit = 3
                 $flow.Settings = Get-OpeningSettings $PSBoundParameters $PSCmdlet
                 # A job runs elsewhere than the script block may: its session goes on with the token that there is.
-                if ($AsJob) { $flow.Settings.Remove('renewable') } else { $flow.TokenCallback = $TokenCallback }
+                if (-not $AsJob) { $flow.TokenCallback = $TokenCallback } elseif ($TokenCallback) { $flow.Settings.Remove('renewable') }
                 foreach ($address in Get-OpeningAddress $ConnectionUri) { Add-Target $flow $null $address }
             }
             else { foreach ($one in Select-UsableSession $Session $PSCmdlet $AsJob $(if ($PSBoundParameters.ContainsKey('Reconnect')) { [bool] $Reconnect })) { Add-Target $flow $one $null } }
