@@ -211,6 +211,7 @@ impl Bound {
 }
 
 const BINDING: &str = "System.Management.Automation.ParameterBindingException";
+const VALIDATION: &str = "System.Management.Automation.ParameterBindingValidationException";
 
 /// The parameters that one command has.
 #[derive(Debug, Clone)]
@@ -331,7 +332,8 @@ impl Binder {
         if matches!(value, Value::Nil) && matches!(parameter.kind, Kind::Identity(_) | Kind::Int | Kind::Unlimited | Kind::Secure) {
             if parameter.mandatory || matches!(parameter.kind, Kind::Identity(_)) {
                 let message = format!("Cannot bind argument to parameter '{}' because it is null.", parameter.name);
-                return Err(self.failure(message, "ParameterArgumentValidationErrorNullNotAllowed"));
+                let id = format!("ParameterArgumentValidationErrorNullNotAllowed,{}", self.cmdlet);
+                return Err(Failure::new(VALIDATION, message, id, Category::InvalidData, self.cmdlet));
             }
             return Ok(());
         }

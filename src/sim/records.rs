@@ -10,6 +10,7 @@ use uuid::Uuid;
 pub enum Category {
     NotSpecified = 0,
     InvalidArgument = 5,
+    InvalidData = 6,
     InvalidOperation = 7,
     ObjectNotFound = 13,
     OperationStopped = 14,

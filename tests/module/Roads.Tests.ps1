@@ -2,6 +2,7 @@
 # the REST road gives instead, and Because why.
 BeforeAll {
     . "$PSScriptRoot/TestServers.ps1"
+    . "$PSScriptRoot/RecordingHost.ps1"
     Import-ModuleUnderTest
     $script:Simulator = Start-Simulator '--token', 'token-of-a-test', '--mailboxes', '12'
     $script:RestUri = [uri]::new([uri] $script:Simulator.Uri, '/adminapi/beta').AbsoluteUri
@@ -12,6 +13,7 @@ BeforeAll {
     function Get-Seen($Session, $Row) {
         $user = 'nobody'
         $names = @{ Identity = 'nobody' }
+        $short = @{ Ident = 'nobody' }
         $failed = $warned = $null
         $with = @{}
         if ($Row.With) { $with = $Row.With }
@@ -26,7 +28,12 @@ BeforeAll {
         }
         catch { "thrown $($_.FullyQualifiedErrorId)" }
         $lines
-        foreach ($one in $failed) { if ($one -is [Management.Automation.ErrorRecord]) { "error $($one.CategoryInfo.Reason) $($one.CategoryInfo.Activity) $($one.OriginInfo.PSComputerName)" } }
+        foreach ($one in $failed) {
+            if ($one -isnot [Management.Automation.ErrorRecord]) { continue }
+            "error $($one.CategoryInfo.Reason) $($one.CategoryInfo.Activity) $($one.OriginInfo.PSComputerName)"
+            # What is wrong with the command is told in the engine's own words.
+            if ($one.CategoryInfo.Reason -like 'ParameterBinding*') { "$($one.CategoryInfo.Category) $($one.FullyQualifiedErrorId): $one" }
+        }
         foreach ($one in $warned) { "warning $one" }
     }
 }
@@ -52,6 +59,26 @@ $rows = @(
     @{ Name = 'a script'; Block = { $x = 1; $x } }
     @{ Name = 'a command of the engine'; Block = { Get-Mailbox | Sort-Object } }
     @{ Name = 'a removal that is sure'; Block = { Remove-Mailbox nobody -Confirm:$false } }
+    @{ Name = 'abbreviated names'; Block = { Get-Mailbox -Res 3; Get-Mailbox -Ident nobody; Get-Mailbox -Res 4 | Select-Object -Exp PrimarySmtpAddress -F 2 } }
+    @{ Name = 'an abbreviation in a splat'; Block = { Get-Mailbox @using:short } }
+    @{ Name = 'an alias of a parameter'; Block = { New-Mailbox name -UserPrincipalName a@b -Password $null } }
+    @{ Name = 'a name that is two parameters'' beginning'; Block = { Get-Mailbox -A x } }
+    @{ Name = 'a name that is two common parameters'' beginning'; Block = { Get-Mailbox -Err x } }
+    @{ Name = 'a name of no parameter'; Block = { Set-Mailbox nobody -Nonesuch x } }
+    @{ Name = 'a parameter without its value'; Block = { Get-Mailbox -Anr } }
+    @{ Name = 'a parameter twice'; Block = { Get-Mailbox -Identity a -Ident b } }
+    @{ Name = 'a value too many'; Block = { Get-Mailbox a b } }
+    @{ Name = 'values by position'; Block = { Test-Slow 2 1 } }
+    @{ Name = 'a switch that few know'; Block = { Get-MailboxStatistics -IncludeMoveHistory nobody; Test-Failure -Terminating no } }
+    @{ Name = 'a switch off'; Block = { Get-Mailbox -Archive:$false -ResultSize 1 } }
+    @{ Name = '-WhatIf where there is none'; Block = { Get-Mailbox -WhatIf } }
+    @{ Name = 'an error in the second of a pipeline'; Block = { Get-Mailbox -ResultSize 1 | Get-MailboxStatistics -Nonesuch } }
+    @{ Name = 'objects changed as they come'; Block = { Get-Mailbox -ResultSize 12 | Set-Mailbox -CustomAttribute2 y; Get-Mailbox -Filter "CustomAttribute2 -eq 'y'" } }
+    @{ Name = 'rows piped in by property name'; Block = { Get-Mailbox -ResultSize 1 }; In = [pscustomobject] @{ Identity = 'nobody'; Color = 'red' }, [pscustomobject] @{ identity = 'nobody2' } }
+    @{ Name = 'rows that change something'; Block = { Set-Mailbox -Office x }; In = [pscustomobject] @{ Identity = 'nobody'; Office = 'y' } }
+    @{ Name = 'rows without a name'; Block = { Remove-Mailbox -Confirm:$false }; In = @(, [pscustomobject] @{ Name = 'nobody' }) }
+    @{ Name = 'rows for a cmdlet that takes properties alone'; Block = { Add-MailboxPermission -User u -AccessRights FullAccess }; In = [pscustomobject] @{ Identity = 'nobody' }, 'nobody' }
+    @{ Name = 'input for what takes none'; Block = { Get-OrganizationConfig }; In = 'x', 'y' }
     @{ Name = 'no such cmdlet'; Block = { Get-Nothing }; Rest = 'error Exception Get-Nothing 127.0.0.1', 'error *Get-Nothing*'; Because = 'the service answers 403 to what it does not know and to what a role does not show, alike' }
 )
 
@@ -70,10 +97,83 @@ Describe 'Both roads' {
             "$($session.Availability)" | Should -Be 'Available'
         }
     }
+    It 'ask and tell the same: <Text>' -TestCases @(
+        @{ Text = 'Remove-MailboxPermission $using:first -User u'; Answers = 2 }
+        @{ Text = 'Remove-MailboxPermission $using:first -User u'; Answers = 0 }
+        @{ Text = 'Set-Mailbox $using:first -Office x -Conf'; Answers = 2 }
+        @{ Text = 'Set-Mailbox $using:first -Office x -WhatIf'; Answers = @() }
+        @{ Text = 'Get-Mailbox -ResultSize 3 -WarningAction SilentlyContinue | Remove-MailboxPermission -User u'; Answers = 0, 1 }
+        @{ Text = 'Get-Mailbox -ResultSize 3 -WarningAction SilentlyContinue | Remove-MailboxPermission -User u'; Answers = 2, 3 }
+        @{ Text = 'Get-Mailbox -ResultSize 2 -WarningAction SilentlyContinue | Set-Mailbox -Office x -What'; Answers = @() }
+    ) {
+        param($Text, $Answers)
+        $logs = foreach ($session in $script:Wsman, $script:Rest) {
+            (Invoke-Recorded "`$first = (Invoke-TenantCmdlet `$s { Get-Mailbox -ResultSize 1 } -WarningAction SilentlyContinue).Alias; Invoke-TenantCmdlet `$s { $Text }" $session $Answers) -join "`n"
+        }
+        $logs[0] | Should -Not -BeNullOrEmpty
+        $logs[1] | Should -Be $logs[0]
+    }
+    It 'are quiet when the caller stops' {
+        foreach ($session in $script:Wsman, $script:Rest) {
+            $worker = [powershell]::Create()
+            $null = $worker.AddScript({ param($module, $session) Import-Module $module; Invoke-TenantCmdlet $session { Test-Slow -Count 3 -Milliseconds 60000 } }).AddArgument("$Checkout/module/DelegatedTenant/DelegatedTenant.psd1").AddArgument($session)
+            $running = $worker.BeginInvoke()
+            while ("$($session.Availability)" -ne 'Busy' -and -not $running.IsCompleted) { $null = $running.AsyncWaitHandle.WaitOne(10) }
+            $worker.Stop()
+            "$($worker.InvocationStateInfo.State) $($worker.Streams.Error.Count)" | Should -Be 'Stopped 0'
+            $worker.Dispose()
+            @(Invoke-TenantCmdlet $session { Get-OrganizationConfig }).Count | Should -Be 1
+        }
+    }
     It 'show the same session but for its road' {
         foreach ($name in 'State', 'Availability', 'Organization', 'ComputerName', 'ConfigurationName') { "$($script:Rest.$name)" | Should -Be "$($script:Wsman.$name)" }
         $script:Rest.Transport | Should -Be 'REST'
         $script:Wsman.Transport | Should -Be 'WSMan'
+    }
+}
+
+Describe 'Import-DelegatedTenant' {
+    BeforeAll {
+        $script:OnWsman = Import-DelegatedTenant $script:Wsman -Prefix Ws -DisableNameChecking -CommandName *-Mailbox, *-MailboxStatistics, *-MailboxPermission, Test-Failure
+        $script:OnRest = Import-DelegatedTenant $script:Rest -Prefix Rest -DisableNameChecking -CommandName *-Mailbox, *-MailboxStatistics, *-MailboxPermission, Test-Failure
+        $script:First = (Invoke-TenantCmdlet $script:Rest { Get-Mailbox -ResultSize 1 } -WarningAction SilentlyContinue).Alias
+    }
+    It 'gives the same commands with the same switches and aliases on both roads' {
+        $shown = foreach ($module in $script:OnWsman, $script:OnRest) {
+            $lines = foreach ($command in $module.ExportedFunctions.Values) {
+                $own = @($command.Parameters.Values | Where-Object { $_.Name -ne 'ProgressAction' } | ForEach-Object { "$($_.Name) $($_.SwitchParameter) $($_.Aliases -join ',')" } | Sort-Object)
+                "$($command.Name -replace '-(Ws|Rest)', '-') $($own -join '; ')"
+            }
+            ($lines | Sort-Object) -join "`n"
+        }
+        $shown[0] | Should -Match 'Remove-Mailbox .*WhatIf True wi'
+        $shown[1] | Should -Be $shown[0]
+    }
+    It 'runs them: by position, by abbreviated names, with switches, in pipelines' {
+        (Get-RestMailbox $script:First).Alias | Should -Be $script:First
+        @(Get-RestMailbox -Res 3 -Arch:$false -WarningAction SilentlyContinue).Count | Should -Be 3
+        @(Get-RestMailbox -Res 3 -WarningAction SilentlyContinue | Get-RestMailboxStatistics -WarningAction SilentlyContinue).Count | Should -Be (@(Get-WsMailbox -Res 3 -WarningAction SilentlyContinue | Get-WsMailboxStatistics -WarningAction SilentlyContinue).Count)
+        Get-RestMailbox -ResultSize 2 -WarningAction SilentlyContinue | Set-RestMailbox -CustomAttribute1 'by rest'
+        @(Get-WsMailbox -Filter "CustomAttribute1 -eq 'by rest'").Count | Should -Be 2
+        'nobody1', 'nobody2' | Get-RestMailbox -ErrorAction SilentlyContinue -ErrorVariable failed
+        @($failed | Where-Object { $_.CategoryInfo.Reason -eq 'ManagementObjectNotFoundException' }).Count | Should -Be 2
+        { Get-RestMailbox nobody -ErrorAction Stop } | Should -Throw -ErrorId '*Write-ErrorMessage'
+        { Test-RestFailure -Terminating 'so be it' -ErrorAction Stop } | Should -Throw 'so be it'
+    }
+    It 'has -WhatIf and -Confirm ask the service' {
+        Set-RestMailbox $script:First -Office 'not set' -WhatIf 6>$null
+        (Get-WsMailbox $script:First).Office | Should -Not -Be 'not set'
+        New-RestMailbox gone -Password (New-TestCredential x 'long enough').Password | Should -Not -BeNullOrEmpty
+        Remove-RestMailbox gone -WhatIf 6>$null
+        @(Get-RestMailbox gone).Count | Should -Be 1
+        Remove-RestMailbox gone -Confirm:$false
+        Get-WsMailbox gone -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
+    }
+    It 'brings the whole service' {
+        $module = Import-DelegatedTenant $script:Rest -Prefix All -DisableNameChecking
+        $module.ExportedFunctions.Count | Should -BeGreaterThan 700
+        (Get-Command Set-AllTransportRule).Parameters.Confirm.SwitchParameter | Should -BeTrue
+        Remove-Module $module
     }
 }
 

@@ -49,9 +49,10 @@ struct Parts {
     target_type: String,
 }
 
-const CATEGORIES: [(i64, &str); 6] = [
+const CATEGORIES: [(i64, &str); 7] = [
     (0, "NotSpecified"),
     (5, "InvalidArgument"),
+    (6, "InvalidData"),
     (7, "InvalidOperation"),
     (13, "ObjectNotFound"),
     (14, "OperationStopped"),

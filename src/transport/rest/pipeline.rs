@@ -322,26 +322,39 @@ impl Run {
             self.road.learn(&[&cmdlet.bound.name]).await?;
             cmdlet.bound = self.bound(&cmdlet.bound.written).map_err(|f| ended_by(&f))?;
         }
-        let merge = cmdlet.merge;
-        let mut enough = false;
-        let mut waiting = std::mem::take(&mut cmdlet.waiting).into_iter().peekable();
-        while waiting.peek().is_some() && !enough {
-            let mut members = Vec::new();
-            for value in waiting.by_ref().take(MOST_MEMBERS) {
-                match input::bind(&cmdlet.bound, &value) {
-                    Ok(bound) => members.push(bound),
-                    Err(failure) => self.report(&[failure], &cmdlet.bound, merge, rest).await?,
+        let (bound, merge) = (cmdlet.bound.clone(), cmdlet.merge);
+        let mut members = Vec::new();
+        for value in std::mem::take(&mut cmdlet.waiting) {
+            match input::bind(&bound, &value) {
+                Ok(member) => members.push(member),
+                Err(failure) => {
+                    // In its turn.
+                    if self.run_all(std::mem::take(&mut members), merge, rest).await? {
+                        return Ok(true);
+                    }
+                    self.report(&[failure], &bound, merge, rest).await?;
                 }
             }
-            if members.len() > 1 && goes_together(&cmdlet.bound, rest) {
-                enough = self.run_batch(&members, merge, rest).await?;
-                continue;
-            }
-            for bound in &members {
-                enough = enough || self.run_one(bound, merge, rest).await?;
+            if members.len() == MOST_MEMBERS && self.run_all(std::mem::take(&mut members), merge, rest).await? {
+                return Ok(true);
             }
         }
-        Ok(enough)
+        self.run_all(members, merge, rest).await
+    }
+
+    /// The same cmdlet with each of some inputs, in one request where that is as good.
+    async fn run_all(&mut self, members: Vec<Bound>, merge: Merge, rest: &mut [Stage]) -> Result<bool> {
+        if let [first, _, ..] = members.as_slice()
+            && goes_together(first, rest)
+        {
+            return self.run_batch(&members, merge, rest).await;
+        }
+        for bound in &members {
+            if self.run_one(bound, merge, rest).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// One cmdlet from its confirmation to its last page.
@@ -483,7 +496,10 @@ impl Run {
                 Ok(false)
             }
             Outcome::Answer(answer) => {
-                let enough = if answer.records.is_empty() { false } else { self.pass(rest, answer.records).await? };
+                // Who has enough stopped it there: what it would have said after that is not heard.
+                if !answer.records.is_empty() && self.pass(rest, answer.records).await? {
+                    return Ok(true);
+                }
                 self.report(&answer.failures, bound, merge, rest).await?;
                 for warning in &answer.warnings {
                     // With more pages to come it is not true.
@@ -491,7 +507,7 @@ impl Run {
                         self.warn(warning, bound, merge, rest).await?;
                     }
                 }
-                Ok(enough)
+                Ok(false)
             }
         }
     }
