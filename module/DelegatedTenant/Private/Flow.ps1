@@ -9,7 +9,7 @@ function script:New-Flow($Statement, [bool] $Piped, [bool] $ShowComputerName) {
         Kept = [System.Collections.Generic.List[object]]::new(); InputEnded = $false
         Waiting = [System.Collections.Generic.Queue[object]]::new()
         Opening = [System.Collections.Generic.List[object]]::new()
-        Running = [System.Collections.Generic.List[object]]::new()
+        Running = [System.Collections.Generic.List[object]]::new(); Turn = $null
         Closing = [System.Collections.Generic.List[object]]::new()
         # What a remote throw threw, where one target was asked.
         Thrown = $null
@@ -40,7 +40,7 @@ function script:Start-Waiting($Flow, $Cmdlet) {
 function script:Start-Target($Flow, $Target, $Cmdlet) {
     $refused = $null
     Update-Secret $Target.Session
-    $run = Start-Invocation $Target.Session $Flow.Statement.Commands $Flow.Statement.Reason $Flow.Piped $Flow.ShowComputerName ([ref] $refused)
+    $run = Start-Invocation $Target.Session $Flow.Statement.Commands $Flow.Statement.Reason $Flow.Piped $Flow.ShowComputerName ([ref] $refused) $Flow.Running
     if (-not $run) {
         Stop-Target $Target (New-StateError $Target.Session $refused ($null -ne $Target.Child)) $Cmdlet
         if ($Target.Temporary) { Close-Target $Flow $Target }
@@ -50,7 +50,6 @@ function script:Start-Target($Flow, $Target, $Cmdlet) {
     if ($Flow.ShowOrganization) { $run.Notes += [psnoteproperty]::new('DelegatedOrganization', $Target.Session.Organization) }
     $Target.Run = $run
     $Flow.Started++
-    $Flow.Running.Add($run)
     if ($Flow.Piped) {
         foreach ($value in $Flow.Kept) { Send-Input (, $run) $value $Cmdlet $Flow.Alone }
         if ($Flow.InputEnded) { Close-Input (, $run) }
@@ -106,8 +105,11 @@ function script:Step-Flow($Flow, $Cmdlet) {
     }
     if ($run) {
         # To the end of the line, so that one who talks much does not keep the others from their turn.
-        $null = $Flow.Running.Remove($run)
-        $Flow.Running.Add($run)
+        if ($Flow.Running.Count -gt 1) {
+            $Flow.Turn = $run
+            $null = $Flow.Running.Remove($run)
+            $Flow.Running.Add($run)
+        }
         Read-Invocation $run $Cmdlet $wait $Flow.Alone $(if ($Flow.Running.Count + $busy -gt 1) { 64 } else { [int]::MaxValue })
         Complete-Ended $Flow
         $wait = 0
@@ -138,6 +140,8 @@ function script:Step-Flow($Flow, $Cmdlet) {
 # Ends what is left: what runs is stopped, what was opened for this call is closed. At the end of a flow there is nothing left.
 function script:Stop-Flow($Flow) {
     $Flow.Waiting.Clear()
+    # Stopped on its way to the end of the line.
+    if ($Flow.Turn -and -not $Flow.Turn.Ended -and -not $Flow.Running.Contains($Flow.Turn)) { $Flow.Running.Add($Flow.Turn) }
     Stop-Invocation $Flow.Running
     $left = @(foreach ($run in $Flow.Running) { if ($run.Target.Temporary) { $run.Target } }) + $Flow.Opening.ToArray() + $Flow.Closing.ToArray()
     foreach ($target in $left) { $null = Close-Session $target.Session 0 }

@@ -1,9 +1,17 @@
 # One running command of one session, and the loop that hands on what it says.
 
-function script:Start-Invocation($Session, $Commands, [string] $Reason, [bool] $Input_, [bool] $ShowComputerName, [ref] $Refusal) {
+function script:Start-Invocation($Session, $Commands, [string] $Reason, [bool] $Input_, [bool] $ShowComputerName, [ref] $Refusal, $Running) {
     $native = $script:Native
     $invocation = $failure = [IntPtr]::Zero
+    $lifetime = (Initialize-Lifetime).invocation
+    $run = @{
+        Session = $Session; Target = $null; Failure = $null; Pointer = $null; Handle = $null; Ended = $false; Thrown = $null; Sink = $null; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
+        Notes = [psnoteproperty[]] ([psnoteproperty]::new('PSComputerName', $Session.ComputerName), [psnoteproperty]::new('RunspaceId', $Session.InstanceId), [psnoteproperty]::new('PSShowComputerName', $ShowComputerName))
+        Origin = [System.Management.Automation.Remoting.OriginInfo]::new($Session.ComputerName, $Session.InstanceId)
+    }
     $command = New-NativeCommand $Commands $Session $Input_
+    $kept = $false
+    # The caller may stop the pipeline between any two statements: what was begun is then ended at once, and not some day by the collector.
     try {
         $status = $native::dt_session_invoke($Session.Handle.DangerousGetHandle(), $command, [ref] $invocation, [ref] $failure)
         if ($status -eq 101 -and "$($Session.State)" -eq 'Opened') {
@@ -14,17 +22,22 @@ function script:Start-Invocation($Session, $Commands, [string] $Reason, [bool] $
             [GC]::WaitForPendingFinalizers()
             $status = $native::dt_session_invoke($Session.Handle.DangerousGetHandle(), $command, [ref] $invocation, [ref] $failure)
         }
+        if ($status -lt 100) {
+            $run.Pointer = $invocation
+            $run.Handle = $lifetime::new($invocation)
+            if ($null -ne $Running) { $Running.Add($run) }
+            $kept = $true
+        }
     }
-    finally { $native::dt_command_free($command) }
-    if ($status -ge 100) {
-        $Refusal.Value = Read-Failure $failure
-        return
+    finally {
+        $native::dt_command_free($command)
+        if (-not $kept) {
+            if ($null -ne $Running) { $null = $Running.Remove($run) }
+            if ($run.Handle) { $run.Handle.Dispose() } elseif ($invocation -ne [IntPtr]::Zero) { $native::dt_invocation_free($invocation) }
+        }
     }
-    $notes = [psnoteproperty[]] ([psnoteproperty]::new('PSComputerName', $Session.ComputerName), [psnoteproperty]::new('RunspaceId', $Session.InstanceId), [psnoteproperty]::new('PSShowComputerName', $ShowComputerName))
-    @{
-        Session = $Session; Target = $null; Failure = $null; Pointer = $invocation; Handle = (Initialize-Lifetime).invocation::new($invocation); Ended = $false; Thrown = $null; Sink = $null; Reason = $Reason; Buffer = [Array]::CreateInstance([byte], 16384)
-        Notes = $notes; Origin = [System.Management.Automation.Remoting.OriginInfo]::new($Session.ComputerName, $Session.InstanceId)
-    }
+    if ($kept) { return $run }
+    $Refusal.Value = Read-Failure $failure
 }
 
 # Hands on what has come, until nothing more comes within the wait, the command is at its end, or $Most records came. $Alone: a remote
