@@ -84,9 +84,9 @@ fn from_z(text: &str) -> String {
 
 fn wine(built: &Path, program: &Path) -> Command {
     let mut command = Command::new(built.join("wine"));
-    // An own proxy or library of whoever runs the tests is no part of them.
+    // An own proxy, library or authority of whoever runs the tests is no part of them.
     command.arg(z(program)).current_dir(root()).stdin(Stdio::null()).env_remove("LD_LIBRARY_PATH");
-    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
         command.env_remove(name);
     }
     command
@@ -182,6 +182,16 @@ fn serve(mut stream: TcpStream) {
     let _ = child.wait();
 }
 
+/// Linux's root as a share on a server: its name. Wine looks for shares below a folder of its devices.
+fn share(built: &Path) -> &'static str {
+    let runner = built.join("wine").canonicalize().expect("the runner is there");
+    let server = runner.with_file_name("prefix").join("dosdevices/unc/linux");
+    std::fs::create_dir_all(&server).expect("a folder is made");
+    // Others may make it at the same time.
+    let _ = std::os::unix::fs::symlink("/", server.join("root"));
+    r"\\linux\root"
+}
+
 /// A Pester file in the Windows engine.
 fn pester(built: &Path, servers: u16, file: &str) -> Result<(), String> {
     let path = root().join("tests/module").join(file);
@@ -202,6 +212,7 @@ fn pester(built: &Path, servers: u16, file: &str) -> Result<(), String> {
         .env("DT_SHARED", z(&support::shared()))
         .env("DT_SIM", z(Path::new(env!("CARGO_BIN_EXE_tenant-sim"))))
         .env("DT_TEST_SAME", json!(SAME.iter().map(|s| [s.0, s.1]).collect::<Vec<_>>()).to_string())
+        .env("DT_TEST_SHARE", share(built))
         .env("DT_SERVERS", servers.to_string());
     let text = told(&output_in_time(command));
     let of = |result: &str| -> Vec<String> {

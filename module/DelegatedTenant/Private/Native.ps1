@@ -103,7 +103,8 @@ function script:Initialize-Native([string] $Library) {
     # .NET Framework cannot read a NUL-ended UTF-8 string by itself.
     if (-not $script:Edition.Utf8Pointers) { $table += "`nlstrlenA int ptr" }
     foreach ($line in $table.Split("`n")) {
-        $words = $line.Split(' ')
+        # A checkout or an editor on Windows may have given the file other line ends.
+        $words = $line.TrimEnd().Split(' ')
         $takes = [type[]] @(for ($i = 2; $i -lt $words.Count; $i++) { $types[$words[$i]] })
         $from = if ($words[0] -eq 'lstrlenA') { 'kernel32.dll' } else { $Library }
         $method = $builder.DefinePInvokeMethod($words[0], $from, 'Public, Static, PinvokeImpl', 'Standard', $types[$words[1]], $takes, 'Cdecl', 'None')
