@@ -41,18 +41,18 @@ Describe 'The module' {
         $text | Should -Be 'DelegatedTenant'
     }
 
-    It 'writes nothing to the disk when it is imported' {
+    It 'writes nothing to the disk when it is imported and when its library is bound' {
         $home_ = [IO.Path]::Combine([IO.Path]::GetTempPath(), [guid]::NewGuid())
         $null = [IO.Directory]::CreateDirectory($home_)
         $before = @{}
-        foreach ($name in 'HOME', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'DOTNET_EnableDiagnostics') {
+        foreach ($name in 'HOME', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'USERPROFILE', 'TEMP', 'TMP', 'APPDATA', 'LOCALAPPDATA', 'DOTNET_EnableDiagnostics') {
             $before[$name] = [Environment]::GetEnvironmentVariable($name)
             [Environment]::SetEnvironmentVariable($name, $home_)
         }
         # The runtime's diagnostic sockets, the host's own pipe and the engine's module cache are no work of this module.
         [Environment]::SetEnvironmentVariable('DOTNET_EnableDiagnostics', '0')
         try {
-            $script = "param() `$list = { ([IO.Directory]::GetFileSystemEntries('$home_', '*', 'AllDirectories') -notmatch 'CoreFxPipe|[/\\]powershell') -join ';' }; `$first = & `$list; Import-Module '$manifest'; `$second = & `$list; if (`$first -eq `$second) { 'same' } else { `$second }"
+            $script = "param() `$list = { ([IO.Directory]::GetFileSystemEntries('$home_', '*', 'AllDirectories') -notmatch 'CoreFxPipe|[/\\]powershell') -join ';' }; `$first = & `$list; Import-Module '$manifest'; `$null = Get-DelegatedTenant; & (Get-Module DelegatedTenant) { Initialize-Module; `$null = Initialize-Lifetime; `$null = Initialize-JobType }; `$second = & `$list; if (`$first -eq `$second) { 'same' } else { `$second }"
             & $own -NoProfile -NonInteractive -Command "& { $script }" | Should -Be 'same'
         }
         finally {

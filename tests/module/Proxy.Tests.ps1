@@ -25,24 +25,36 @@ Describe 'The proxy settings of Windows' {
     }
 
     # In wine alone: on a Windows of somebody's own these settings are not a test's to change.
-    It 'are read as they are set: <Type>' -Skip:(-not $env:DT_SERVERS) -ForEach @(
-        @{ Type = 'IEConfig'; Hive = 'HKEY_CURRENT_USER'; Value = 'DefaultConnectionSettings'; Magic = 0x46 }
-        @{ Type = 'WinHttpConfig'; Hive = 'HKEY_LOCAL_MACHINE'; Value = 'WinHttpSettings'; Magic = 0x18 }
+    It 'are read as they are set: <Type><How>' -Skip:(-not $env:DT_SERVERS) -ForEach @(
+        @{ Type = 'IEConfig'; Hive = 'HKEY_CURRENT_USER'; Value = 'DefaultConnectionSettings'; Magic = 0x46; Flags = 3; Proxy = 'proxy.example:3128'; Bypass = '*.local.example' }
+        @{ Type = 'IEConfig'; Hive = 'HKEY_CURRENT_USER'; Value = 'DefaultConnectionSettings'; Magic = 0x46; Flags = 5; Proxy = ''; Bypass = ''; How = ', by a script' }
+        @{ Type = 'WinHttpConfig'; Hive = 'HKEY_LOCAL_MACHINE'; Value = 'WinHttpSettings'; Magic = 0x18; Flags = 3; Proxy = 'proxy.example:3128'; Bypass = '*.local.example' }
     ) {
         $key = "$Hive\Software\Microsoft\Windows\CurrentVersion\Internet Settings\Connections"
         $root = if ($Hive -eq 'HKEY_CURRENT_USER') { [Microsoft.Win32.Registry]::CurrentUser } else { [Microsoft.Win32.Registry]::LocalMachine }
-        # As Windows keeps them: a kind, a count of changes, flags (a proxy is named), the proxy and the exceptions, each with its length.
+        $address = ''
+        if ($How) {
+            $folder = [IO.Directory]::CreateDirectory([IO.Path]::Combine($Checkout, 'target', 'tmp', "pac-$([guid]::NewGuid())")).FullName
+            [IO.File]::WriteAllText([IO.Path]::Combine($folder, 'proxy.pac'), 'function FindProxyForURL(url, host) { return host == "a.example" ? "PROXY proxy.example:3128" : "DIRECT"; }')
+            $server = Start-TestServer 'python3' '-u', '-m', 'http.server', '0', '--bind', '127.0.0.1', '--directory', $folder
+            $address = $server.Uri.TrimEnd([char] ')') + 'proxy.pac'
+        }
+        # As Windows keeps them: a kind, a count of changes, flags (a proxy is named, or a script), the proxy, the exceptions and the script,
+        # each with its length.
         $bytes = [IO.MemoryStream]::new()
         $writer = [IO.BinaryWriter]::new($bytes)
-        foreach ($number in $Magic, 0, 3) { $writer.Write([int] $number) }
-        foreach ($text in 'proxy.example:3128', '*.local.example', '') { $writer.Write([int] $text.Length); $writer.Write([Text.Encoding]::ASCII.GetBytes($text)) }
+        foreach ($number in $Magic, 0, $Flags) { $writer.Write([int] $number) }
+        foreach ($text in $Proxy, $Bypass, $address) { $writer.Write([int] $text.Length); $writer.Write([Text.Encoding]::ASCII.GetBytes($text)) }
         $writer.Write([byte[]]::new(32))
         [Microsoft.Win32.Registry]::SetValue($key, $Value, $bytes.ToArray(), 'Binary')
         # In a process of its own, since .NET reads the user's settings once.
         $script = "Import-Module '$Checkout/module/DelegatedTenant'; & (Get-Module DelegatedTenant) { Initialize-Module; foreach (`$uri in 'https://a.example/', 'https://a.local.example/') { `$found = Get-SystemProxy $Type `$uri; `$found.TrimEnd('/') } }"
         $own = [Diagnostics.Process]::GetCurrentProcess().MainModule.FileName
         try { & $own -NoProfile -ExecutionPolicy Bypass -Command $script | Should -Be 'http://proxy.example:3128', 'none' }
-        finally { $root.OpenSubKey($key.Substring($Hive.Length + 1), $true).DeleteValue($Value) }
+        finally {
+            $root.OpenSubKey($key.Substring($Hive.Length + 1), $true).DeleteValue($Value)
+            if ($How) { Stop-TestServers; [IO.Directory]::Delete($folder, $true) }
+        }
     }
 
     It 'lead straight to a server where there is none' {
