@@ -407,6 +407,45 @@ async fn a_busy_authority_is_asked_again_and_not_for_ever() {
 }
 
 #[tokio::test]
+async fn assertions_made_elsewhere_are_shown_while_they_last() {
+    let tenant = tenant();
+    let asked = || tenant.stats().operations.get("token").copied().unwrap_or(0);
+    let with = |more: (&str, &str)| TokenSource::new(&options(&tenant, &[("app_id", APP), ("organization", "fabrikam.com"), more]));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let ends = |exp: u64| format!("e30.{}.x", BASE64_URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{exp}}}"#)));
+    // What is shown of them the authority refuses here, each time anew.
+    let given = with(("!client_assertion", &ends(now + 600))).unwrap();
+    assert_eq!(given.token_endpoint(), Some(format!("{}/fabrikam.com/oauth2/v2.0/token", tenant.authority().trim_end_matches('/'))));
+    for n in 1..3 {
+        refused(given.token(None).await, ErrorKind::Authentication, "AADSTS700027");
+        assert_eq!(asked(), n);
+    }
+    given.set_client_assertion(&Secret::new(ends(now - 1))).unwrap();
+    let error = refused(given.token(None).await, ErrorKind::Authentication, "the client assertion that was given has ended");
+    assert!(error.fact(fact::REMEDY).is_some());
+    assert_eq!(given.set_client_assertion(&Secret::new("a b".into())).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(with(("!client_assertion", "")).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    // A file is read when it is needed.
+    let file = support::scratch("assertion").join("token");
+    let path = file.to_str().unwrap();
+    let workload = with(("client_assertion_file", path)).unwrap();
+    refused(workload.token(None).await, ErrorKind::InvalidArgument, "cannot be opened");
+    for (content, words) in [("\n", "none that can be sent"), (&"x".repeat(70_000), "too long")] {
+        std::fs::write(&file, content).unwrap();
+        refused(workload.token(None).await, ErrorKind::InvalidArgument, words);
+    }
+    assert_eq!(asked(), 2);
+    std::fs::write(&file, ends(now + 600) + "\n").unwrap();
+    refused(workload.token(None).await, ErrorKind::Authentication, "AADSTS700027");
+    assert_eq!(asked(), 3);
+    assert!(workload.set_client_assertion(&Secret::new("x".into())).is_err());
+    assert!(source(&tenant, &partner("fabrikam.com")).set_client_assertion(&Secret::new("x".into())).is_err());
+    // No federated credential is told from a wrong certificate.
+    tenant.arm("aadsts=700213@token".parse().unwrap());
+    refused(workload.token(None).await, ErrorKind::Authentication, "none of its federated credentials");
+}
+
+#[tokio::test]
 async fn an_application_signs_in_with_its_certificate() {
     let Some(python) = support::python_with("jwt, cryptography") else { return };
     let folder = support::scratch("certificate");

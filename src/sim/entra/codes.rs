@@ -75,6 +75,7 @@ const CODES: &[(u32, &str, &str)] = &[
     (700016, "unauthorized_client", "Application with the identifier was not found in the directory."),
     (700024, "invalid_client", "Client assertion is not within its valid time range."),
     (700027, "invalid_client", "The certificate with identifier used to sign the client assertion is not registered on application."),
+    (700213, "invalid_client", "No matching federated identity record found for presented assertion subject."),
     (
         700082,
         "invalid_grant",
