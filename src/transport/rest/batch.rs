@@ -50,7 +50,8 @@ pub(super) async fn send(road: &Shared, requests: &[Request], reads: bool) -> Re
         })
         .collect();
     let cmdlet = requests.first().map_or("", |r| r.cmdlet.as_str());
-    let mut headers = road.common_headers(Uuid::new_v4());
+    let request_id = requests.first().map_or_else(Uuid::new_v4, |r| r.id);
+    let mut headers = road.common_headers(request_id);
     headers.push(("Content-Type", String::from("application/json")));
     headers.push(("Prefer", format!("odata.maxpagesize={};odata.continue-on-error", road.page_size(Limit::OnePage))));
     let anchor = requests.first().and_then(|r| r.headers().iter().find(|(n, _)| *n == "X-AnchorMailbox"));
@@ -58,6 +59,10 @@ pub(super) async fn send(road: &Shared, requests: &[Request], reads: bool) -> Re
     let body = json!({ "requests": members }).to_string();
     let reply = road.ask(Call::post(road.api(&["$batch"]), headers, body, reads)).await?;
     let head = Head::new(&reply, cmdlet);
+    // A service that knows no batches.
+    if matches!(reply.status, 404 | 405 | 501) {
+        return Ok(requests.iter().map(|_| None).collect());
+    }
     if !(200..300).contains(&reply.status) {
         let failure = refused(&reply, &head)?;
         return Ok(requests.iter().map(|_| Some(Ok(Outcome::Failure(failure.clone())))).collect());

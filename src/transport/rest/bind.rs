@@ -9,6 +9,7 @@ use crate::psrp::{Argument, Command};
 use std::iter::Peekable;
 use std::slice::Iter;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What becomes of errors and warnings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) struct Bound {
     pub(super) description: Option<Arc<Description>>,
     /// The parameter sets that are left.
     pub(super) sets: Sets,
+    /// One for all the requests of a cmdlet, as Microsoft's module has it: its question, its pages, its members of a batch.
+    pub(super) request_id: Uuid,
     /// As it was written, and what was piped in: to bind it anew where the service does not take it.
     pub(super) written: Arc<Command>,
     pub(super) input: Option<Box<Value>>,
@@ -52,6 +55,7 @@ impl Bound {
             confirm: None,
             description,
             sets: ALL_SETS,
+            request_id: Uuid::new_v4(),
             written: command.clone(),
             input: None,
         }

@@ -51,8 +51,9 @@ impl Road {
         })?;
         let _ = self.tenant.set(tenant);
         let url = self.banner(self.tenant.get().map_or("", String::as_str));
-        let reply =
-            self.ask(Call::get(url, self.common_headers(Uuid::new_v4()), limit, CONTEXT)).await.map_err(|e| e.with_context(CONTEXT))?;
+        let mut headers = self.common_headers(Uuid::new_v4());
+        headers.push(("X-AnchorMailbox", self.anchor("")));
+        let reply = self.ask(Call::get(url, headers, limit, CONTEXT)).await.map_err(|e| e.with_context(CONTEXT))?;
         match reply.status {
             200..300 => Ok(Listener),
             _ => Err(errors::refusal(&reply, CONTEXT)),

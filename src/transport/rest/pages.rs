@@ -35,6 +35,7 @@ pub(super) type Patience = std::sync::Arc<dyn Fn(Duration) + Send + Sync>;
 pub(super) struct Request {
     pub(super) cmdlet: String,
     pub(super) body: String,
+    pub(super) id: Uuid,
     headers: Headers,
     reads: bool,
     patience: Patience,
@@ -46,7 +47,8 @@ impl Request {
         Ok(Self {
             cmdlet: bound.name.clone(),
             body: encode::body(&bound.name, parameters)?,
-            headers: road.command_headers(&bound.name, Uuid::new_v4(), road.page_size(limit), &bound.warning_text),
+            id: bound.request_id,
+            headers: road.command_headers(&bound.name, bound.request_id, road.page_size(limit), &bound.warning_text),
             reads: bound.reads(),
             patience,
         })

@@ -229,8 +229,20 @@ fn a_batch_is_what_the_service_reads_and_each_answer_finds_its_place() {
             json!({"id": at.to_string(), "method": "POST", "url": url, "headers": member["headers"], "body": {"CmdletInput": {"CmdletName": "Get-Thing", "Parameters": {"Identity": name}}}})
         );
         assert_eq!(member["headers"]["Authorization"], "Bearer token-of-a-test");
-        assert_eq!(member["headers"]["X-AnchorMailbox"].as_str(), seen[1].header("x-anchormailbox"));
+        for name in ["X-AnchorMailbox", "client-request-id", "connection-id"] {
+            let outer = seen[1].header(&name.to_ascii_lowercase());
+            assert!(outer.is_some() && member["headers"][name].as_str() == outer, "{name}");
+        }
     }
+}
+
+#[test]
+fn a_service_without_batches_is_asked_one_by_one() {
+    let (server, session) = service(200, |body| if body["requests"].is_array() { reply(404, "", b"") } else { nothing(body) });
+    let records = piped(&session, "Get-Thing", &[], &["a".into(), "b".into()]);
+    assert!(records.is_empty(), "{records:?}");
+    let alone: Vec<_> = server.seen().iter().filter(|s| s.line.contains("InvokeCommand")).map(|s| s.body.len()).collect();
+    assert_eq!((alone.len(), server.seen().len()), (2, 4));
 }
 
 #[test]
