@@ -32,11 +32,12 @@ pub(super) fn read(body: &[u8], head: &errors::Head) -> Result<Answer> {
     if body.trim_ascii().is_empty() {
         return Ok(answer);
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let refuse = || Error::new(ErrorKind::Protocol, "read answer", "the answer is not the JSON that InvokeCommand gives");
+    // Looked at once, rather than each text by itself.
+    let text = std::str::from_utf8(body).map_err(|e| refuse().with_source(e))?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let envelope = Envelope { answer: &mut answer, head };
-    envelope.deserialize(&mut json).and_then(|()| json.end()).map_err(|e| {
-        Error::new(ErrorKind::Protocol, "read answer", "the answer is not the JSON that InvokeCommand gives").with_source(e)
-    })?;
+    envelope.deserialize(&mut json).and_then(|()| json.end()).map_err(|e| refuse().with_source(e))?;
     Ok(answer)
 }
 

@@ -187,20 +187,16 @@ impl std::fmt::Debug for Road {
     }
 }
 
-/// A task that ends with whoever waits for it.
-pub(super) struct Ahead<T>(tokio::task::JoinHandle<T>);
+/// A task that ends with whoever holds it.
+struct Held(tokio::task::JoinHandle<()>);
 
-impl<T: Send + 'static> Ahead<T> {
-    fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+impl Held {
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
-    }
-
-    async fn come(mut self) -> Result<T> {
-        (&mut self.0).await.map_err(|e| Error::new(ErrorKind::Internal, "run command", "the task that asks ended").with_source(e))
     }
 }
 
-impl<T> Drop for Ahead<T> {
+impl Drop for Held {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -8,10 +8,11 @@ use super::call::Call;
 use super::errors::{self, Head};
 use super::headers::{Headers, MOST_PAGE};
 use super::records::Failure;
-use super::{Ahead, Road, Shared, encode};
+use super::{Held, Road, Shared, encode};
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::transport::http::HttpResponse;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use url::Url;
 use uuid::Uuid;
 
@@ -59,11 +60,12 @@ impl Request {
     }
 
     /// Asks for a page of at most so many.
-    async fn send(mut self, road: Shared, url: Url, page: u64) -> Result<HttpResponse> {
-        if let Some((_, prefer)) = self.headers.iter_mut().find(|(name, _)| *name == "Prefer") {
+    async fn send(&self, road: &Road, url: Url, page: u64) -> Result<HttpResponse> {
+        let mut headers = self.headers.clone();
+        if let Some((_, prefer)) = headers.iter_mut().find(|(name, _)| *name == "Prefer") {
             *prefer = format!("odata.maxpagesize={page}");
         }
-        let call = Call { patience: Some(&*self.patience), ..Call::post(url, self.headers, self.body, self.reads) };
+        let call = Call { patience: Some(&*self.patience), ..Call::post(url, headers, self.body.clone(), self.reads) };
         road.ask(call).await
     }
 }
@@ -99,39 +101,119 @@ impl Road {
             _ => most,
         }
     }
+
+    /// A link to where the token may go: nowhere but to the host that gave it.
+    fn allowed(&self, link: &str) -> Result<Url> {
+        let base = crate::transport::lock(&self.base).clone();
+        let refuse = |text: &'static str| Error::new(ErrorKind::Protocol, "read pages", text).with_fact(fact::REDIRECT_LOCATION, link);
+        let mut url = base.join(link).map_err(|e| refuse("the link to the next page is not a URI").with_source(e))?;
+        public_port(&mut url, base.port());
+        if !same_origin(&base, &url) || !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse("the link to the next page leads to another host"));
+        }
+        Ok(url)
+    }
+}
+
+/// How many are still wanted, and how many one page holds.
+#[derive(Debug, Clone, Copy)]
+struct Want {
+    limit: Limit,
+    page_size: u64,
+}
+
+impl Want {
+    /// Whether a page is wanted after one of so many.
+    fn more(self, received: u64) -> bool {
+        match self.limit {
+            Limit::OnePage => false,
+            Limit::All => true,
+            Limit::Number(left) => received == self.page_size && left > self.page_size,
+        }
+    }
+
+    /// What is wanted after a page of so many.
+    fn after(self, received: u64) -> Self {
+        match self.limit {
+            Limit::Number(left) => Self {
+                limit: Limit::Number(left.saturating_sub(received)),
+                page_size: left.saturating_sub(self.page_size).clamp(1, self.page_size),
+            },
+            _ => self,
+        }
+    }
 }
 
 /// The pages of a command as they come.
 pub(super) struct Pages {
     road: Shared,
     request: Request,
-    limit: Limit,
-    page_size: u64,
+    want: Want,
     next: Next,
     empty: u32,
-    /// The next page is asked for while the last is handed on.
+    /// The next pages are asked for while the last is read and handed on.
     ahead: bool,
 }
 
 enum Next {
     Ask(Url),
-    /// On its way, and from where.
-    Coming(Url, Ahead<Result<HttpResponse>>),
+    Coming(Coming),
     End,
+}
+
+/// One page, unread.
+struct Fetched {
+    url: Url,
+    reply: HttpResponse,
+    /// The link that is followed already.
+    followed: Option<String>,
+}
+
+/// Pages on their way: one that waits to be read, and one that is asked for meanwhile. No page is asked for before the one
+/// that led to it is here whole: a page whose transfer breaks off is asked for again, and who knows whether the service
+/// still has it once it was asked for the page after.
+struct Coming {
+    pages: mpsc::Receiver<Result<Fetched>>,
+    _task: Held,
+}
+
+impl Coming {
+    fn from(road: &Shared, request: &Request, mut want: Want, mut url: Url) -> Self {
+        let (sender, pages) = mpsc::channel(1);
+        let (road, request) = (road.clone(), request.clone());
+        let task = Held::spawn(async move {
+            loop {
+                let reply = request.send(&road, url.clone(), want.page_size).await;
+                let link = reply.as_ref().ok().filter(|r| is_success(r) && want.more(want.page_size));
+                let link = link.and_then(|r| answer::early_next_link(&r.body));
+                let next = link.and_then(|link| Some((road.allowed(&link).ok().filter(|next| *next != url)?, link)));
+                let (next, followed) = next.unzip();
+                let page = reply.map(|reply| Fetched { url, reply, followed });
+                if sender.send(page).await.is_err() {
+                    return;
+                }
+                let Some(next) = next else { return };
+                (url, want) = (next, want.after(want.page_size));
+            }
+        });
+        Self { pages, _task: task }
+    }
+
+    async fn next(&mut self) -> Result<Fetched> {
+        let ended = || Error::new(ErrorKind::Internal, "read pages", "the task that asks ended");
+        self.pages.recv().await.unwrap_or_else(|| Err(ended()))
+    }
+}
+
+fn is_success(reply: &HttpResponse) -> bool {
+    (200..300).contains(&reply.status)
 }
 
 impl Pages {
     pub(super) fn new(road: &Shared, request: Request, limit: Limit, ahead: bool) -> Self {
         let url = road.api(&["InvokeCommand"]);
-        Self {
-            page_size: road.page_size(limit),
-            road: road.clone(),
-            ahead: ahead && request.reads,
-            request,
-            limit,
-            next: Next::Ask(url),
-            empty: 0,
-        }
+        let want = Want { limit, page_size: road.page_size(limit) };
+        Self { road: road.clone(), ahead: ahead && request.reads, request, want, next: Next::Ask(url), empty: 0 }
     }
 
     /// The pages after an answer that came another way, if there are any that are wanted.
@@ -146,20 +228,24 @@ impl Pages {
 
     /// The next page; None when there is none. Whether further pages are to follow is told beside it.
     pub(super) async fn next(&mut self) -> Result<Option<(Outcome, bool)>> {
-        let (url, reply) = match std::mem::replace(&mut self.next, Next::End) {
+        let (fetched, coming) = match std::mem::replace(&mut self.next, Next::End) {
             Next::End => return Ok(None),
-            Next::Ask(url) => (url.clone(), self.request.clone().send(self.road.clone(), url, self.page_size).await?),
-            Next::Coming(url, ahead) => (url, ahead.come().await??),
+            Next::Ask(url) if !(self.ahead && self.want.more(self.want.page_size)) => {
+                let reply = self.request.send(&self.road, url.clone(), self.want.page_size).await?;
+                (Fetched { url, reply, followed: None }, None)
+            }
+            Next::Ask(url) => {
+                let mut coming = Coming::from(&self.road, &self.request, self.want, url);
+                (coming.next().await?, Some(coming))
+            }
+            Next::Coming(mut coming) => (coming.next().await?, Some(coming)),
         };
+        let Fetched { url, reply, followed } = fetched;
         let head = Head::new(&reply, &self.request.cmdlet);
-        if !(200..300).contains(&reply.status) {
+        if !is_success(&reply) {
             return Ok(Some((Outcome::Failure(refused(&reply, &head)?), false)));
         }
         let body = reply.body;
-        let early = if self.ahead && self.wants_more(self.page_size) { answer::early_next_link(&body) } else { None };
-        let early = early.and_then(|link| Some((self.allowed(&link).ok().filter(|next| *next != url)?, link)));
-        let coming = early
-            .map(|(next, link)| (link, next.clone(), Ahead::new(self.request.clone().send(self.road.clone(), next, self.following()))));
         let answer = if body.len() > LARGE {
             let read = tokio::task::spawn_blocking(move || answer::read(&body, &head)).await;
             read.map_err(|e| Error::new(ErrorKind::Internal, "read answer", "the task that reads ended").with_source(e))??
@@ -168,7 +254,7 @@ impl Pages {
         };
         if let Some(next) = self.follow(&answer, Some(&url))? {
             self.next = match coming {
-                Some((link, next, ahead)) if answer.next_link.as_ref() == Some(&link) => Next::Coming(next, ahead),
+                Some(coming) if followed == answer.next_link => Next::Coming(coming),
                 _ => Next::Ask(next),
             };
         }
@@ -180,49 +266,18 @@ impl Pages {
         !matches!(self.next, Next::End)
     }
 
-    fn wants_more(&self, received: u64) -> bool {
-        match self.limit {
-            Limit::OnePage => false,
-            Limit::All => true,
-            Limit::Number(left) => received == self.page_size && left > self.page_size,
-        }
-    }
-
-    /// The size of the page after a full one of the present size.
-    fn following(&self) -> u64 {
-        match self.limit {
-            Limit::Number(left) => left.saturating_sub(self.page_size).clamp(1, self.page_size),
-            _ => self.page_size,
-        }
-    }
-
     /// Where the next page is, if there is one and it is wanted.
     fn follow(&mut self, answer: &Answer, from: Option<&Url>) -> Result<Option<Url>> {
         let received = answer.records.len() as u64;
-        let wanted = self.wants_more(received);
-        self.page_size = self.following();
-        if let Limit::Number(left) = &mut self.limit {
-            *left = left.saturating_sub(received);
-        }
+        let wanted = self.want.more(received);
+        self.want = self.want.after(received);
         let Some(link) = answer.next_link.as_deref().filter(|_| wanted) else { return Ok(None) };
-        let url = self.allowed(link)?;
+        let url = self.road.allowed(link)?;
         self.empty = if received == 0 { self.empty + 1 } else { 0 };
         if from == Some(&url) || self.empty > MOST_EMPTY {
             return Err(Error::new(ErrorKind::Protocol, "read pages", "the service's pages go in a circle"));
         }
         Ok(Some(url))
-    }
-
-    /// A link to where the token may go: nowhere but to the host that gave it.
-    fn allowed(&self, link: &str) -> Result<Url> {
-        let base = crate::transport::lock(&self.road.base).clone();
-        let refuse = |text: &'static str| Error::new(ErrorKind::Protocol, "read pages", text).with_fact(fact::REDIRECT_LOCATION, link);
-        let mut url = base.join(link).map_err(|e| refuse("the link to the next page is not a URI").with_source(e))?;
-        public_port(&mut url, base.port());
-        if !same_origin(&base, &url) || !url.username().is_empty() || url.password().is_some() {
-            return Err(refuse("the link to the next page leads to another host"));
-        }
-        Ok(url)
     }
 }
 
