@@ -57,6 +57,21 @@ fn pages_are_followed_as_far_as_they_are_wanted() {
 }
 
 #[test]
+fn a_page_that_breaks_off_is_asked_for_again() {
+    // The service has a page again only until it is asked for the one after.
+    let tenant = tenant(|b| b.organization("fabrikam.com", 45));
+    let session = connect(&api(&tenant), &[("page_size", "10")]).unwrap();
+    let before = operations(&tenant, "page");
+    tenant.arm("drop@page".parse().unwrap());
+    let (records, error) = run(&session, &[("Get-Mailbox", &[("ResultSize", "Unlimited".into())])]);
+    assert!(error.is_none() && of(&records, RecordKind::Error).is_empty(), "{error:?}");
+    let addresses: Vec<String> = outputs(&records).iter().map(|m| text(m, "PrimarySmtpAddress").to_owned()).collect();
+    let (straight, _) = run(&session, &[("Get-Mailbox", &[("ResultSize", "Unlimited".into())])]);
+    assert_eq!(addresses, outputs(&straight).iter().map(|m| text(m, "PrimarySmtpAddress").to_owned()).collect::<Vec<_>>());
+    assert_eq!((addresses.len(), operations(&tenant, "page") - before), (45, 4 + 1 + 4));
+}
+
+#[test]
 fn json_gives_the_same_properties() {
     let tenant = tenant(|b| b);
     let session = connect(&api(&tenant), &[("response_format", "json")]).unwrap();
