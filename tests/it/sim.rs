@@ -469,6 +469,8 @@ fn secrets_travel_under_the_session_key() {
     assert!(error.is_none(), "{error:?}");
     assert!(records.iter().all(|r| r.secure));
     let Value::SecureString(text) = &values(&records, RecordKind::Output)[0] else { panic!("no SecureString") };
+    // The pool's own messages may come later than those of the command.
+    assert_eq!(fresh.exchange_key(LONG).unwrap(), Wait::Ready(()));
     assert_eq!(fresh.unprotect(text).unwrap().reveal(), "correct horse \u{1f40e} battery staple");
 }
 
