@@ -25,15 +25,17 @@ fn kinds() -> Vec<FaultKind> {
 
 fn options(tenant: &Tenant, ledger: &Path) -> Options {
     let mut o = Options::new();
+    // Wine on a busy machine takes its time.
+    let [open, operation, cancel] = if cfg!(windows) { ["6000", "2000", "6000"] } else { ["3000", "1000", "2000"] };
     for (key, value) in [
         ("ledger", ledger.to_str().unwrap()),
         ("uri", tenant.uri().as_str()),
         ("user", "admin@partner.com"),
         ("allow_unencrypted", "true"),
         ("proxy", "none"),
-        ("open_timeout_ms", "3000"),
-        ("operation_timeout_ms", "1000"),
-        ("cancel_timeout_ms", "2000"),
+        ("open_timeout_ms", open),
+        ("operation_timeout_ms", operation),
+        ("cancel_timeout_ms", cancel),
         ("max_object_size", "4000000"),
     ] {
         o.set(key, value).unwrap();
