@@ -1,9 +1,11 @@
 //! What several topics need: the tools that tests run, and what happens when one is missing.
 
+use delegated_tenant::session::{Check, Step, Wait};
 use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The pwsh to test with: `DT_PWSH` (empty: none), else one in `PATH`, else the one of the project's shared folder.
 pub fn find_pwsh() -> Option<PathBuf> {
@@ -186,4 +188,16 @@ pub fn http_get(url: &str, path: &str) -> String {
 /// The checkout.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every step of a check of the way, each within the limit.
+pub fn steps(check: &Check, limit: Duration) -> Vec<Step> {
+    let mut steps = Vec::new();
+    loop {
+        match check.next(limit) {
+            Wait::Ready(Some(step)) => steps.push(step),
+            Wait::Ready(None) => return steps,
+            Wait::Pending => panic!("nothing came in time after {steps:?}"),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::proxies::tunnel;
 use super::server::{Answer, Server, reply};
 use super::tls::Authority;
 use super::*;
-use delegated_tenant::session::{Check, Options, Outcome, Step, Wait};
+use delegated_tenant::session::{Check, Options, Outcome, Step};
 use delegated_tenant::sim::{Builder, Fault, LimitForm, Redirect, Tenant};
 use tokio::io::AsyncReadExt as _;
 
@@ -21,14 +21,7 @@ fn options(uri: &str, more: &[(&str, &str)]) -> Options {
 
 fn walk(options: &Options) -> Vec<Step> {
     let check = Check::start(options).unwrap();
-    let mut steps = Vec::new();
-    loop {
-        match check.next(PLENTY) {
-            Wait::Ready(Some(step)) => steps.push(step),
-            Wait::Ready(None) => break,
-            Wait::Pending => panic!("nothing came in time after {steps:?}"),
-        }
-    }
+    let steps = crate::support::steps(&check, PLENTY);
     assert_eq!(
         steps.iter().map(|s| s.name).collect::<Vec<_>>(),
         ["Name", "TCP", "TLS", "HTTP", "SignIn", "Shell", "Organization"],

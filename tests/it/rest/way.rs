@@ -3,7 +3,7 @@
 use super::LONG;
 use delegated_tenant::ErrorKind;
 use delegated_tenant::secret::Secret;
-use delegated_tenant::session::{Check, Options, Outcome, Step, Wait};
+use delegated_tenant::session::{Check, Options, Outcome, Step};
 use delegated_tenant::sim::{Builder, Tenant};
 
 fn tenant(change: impl FnOnce(Builder) -> Builder) -> Tenant {
@@ -35,14 +35,7 @@ fn options(tenant: &Tenant, more: &[(&str, &str)]) -> Options {
 
 fn walk(options: &Options) -> (Vec<Step>, Vec<String>) {
     let check = Check::start(options).unwrap();
-    let mut steps = Vec::new();
-    loop {
-        match check.next(LONG) {
-            Wait::Ready(Some(step)) => steps.push(step),
-            Wait::Ready(None) => break,
-            Wait::Pending => panic!("nothing came in time after {steps:?}"),
-        }
-    }
+    let steps = crate::support::steps(&check, LONG);
     let names: Vec<_> = steps.iter().map(|s| s.name).collect();
     assert_eq!(names, ["Name", "TCP", "TLS", "HTTP", "SignIn", "Service", "Organization"], "each step is told once");
     let warnings = (0..).map_while(|at| check.warning(at)).map(|text| text.to_str().unwrap().to_owned()).collect();
