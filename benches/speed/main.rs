@@ -3,6 +3,7 @@
 //!
 //! The simulated tenant and each memory measurement are processes of their own: this program, called again.
 
+mod cores;
 mod floor;
 #[path = "../../tests/it/support.rs"]
 #[allow(dead_code, reason = "the tests' helpers")]
@@ -61,6 +62,7 @@ fn tenant(mailboxes: usize) {
 
 /// Serves the REST road of an organization of so many mailboxes, with its cookies, until standard input ends.
 fn online(mailboxes: usize) {
+    cores::for_server();
     let tenant = sim::Tenant::builder().organization(ORGANIZATION, mailboxes).token(TOKEN).start().expect("the simulator starts");
     println!("{}", tenant.rest_uri());
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -204,7 +206,10 @@ fn rest() {
     const PAGE: usize = 1000;
     const ROUNDS: usize = 9;
     let server = Server::online(MAILBOXES);
-    println!("rest: {MAILBOXES} mailboxes in pages of {PAGE} from the simulator in another process, middle of {ROUNDS} rounds, turn about");
+    let _apart = cores::ForClient::new();
+    println!(
+        "rest: {MAILBOXES} mailboxes in pages of {PAGE} from the simulator on a processor of its own, middle of {ROUNDS} rounds, turn about"
+    );
     let mut options = Options::new();
     let (base, page) = (format!("{}/adminapi/beta", server.url), PAGE.to_string());
     for (key, value) in

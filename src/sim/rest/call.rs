@@ -10,12 +10,18 @@ use super::secrets::Secrets;
 use crate::clixml::{self, Value};
 use crate::psrp::{HostCall, HostInfo, HostResponse, PipelineState, PowerShell, Stream};
 use crate::secret::Secret;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Records between the cmdlet and the reader of its page.
-const ROOM: usize = 64;
+/// Records that go together to the reader of a page: two threads that wake each other for every record are at the mercy of
+/// whoever else wants the processor.
+const TOGETHER: usize = 64;
+
+/// Such groups between the cmdlet and the reader of its page.
+const ROOM: usize = 2;
 
 enum Event {
     /// CLIXML.
@@ -29,8 +35,8 @@ enum Event {
 
 /// The calling side of a cmdlet.
 pub struct Cursor {
-    events: mpsc::Receiver<Event>,
-    ahead: Option<Event>,
+    events: mpsc::Receiver<Vec<Event>>,
+    ahead: VecDeque<Event>,
     confirmation: Arc<Mutex<Option<String>>>,
 }
 
@@ -60,27 +66,28 @@ impl Cursor {
             service: Arc::clone(service),
             organization,
             account: account.to_owned(),
-            events: sender.clone(),
+            events: sender,
+            waiting: RefCell::default(),
             confirmation: Arc::clone(&confirmation),
             runtime: tokio::runtime::Handle::current(),
         };
         let runspace = Runspace::new(Box::new(client), HostInfo::none(), 0);
         // Where there is no thread, the channel closes without an end, which the reader tells from one.
         let _ = std::thread::Builder::new().name("call".to_owned()).spawn(move || runspace.finish(runspace.execute(&powershell)));
-        Self { events, ahead: None, confirmation }
+        Self { events, ahead: VecDeque::new(), confirmation }
     }
 
     /// As many of the next items as are asked for. None where the cmdlet broke off.
     pub async fn page(&mut self, size: usize) -> Option<Page> {
         let mut page = Page::default();
         loop {
-            let event = match self.ahead.take() {
-                Some(event) => event,
-                None => self.events.recv().await?,
+            let Some(event) = self.ahead.pop_front() else {
+                self.ahead = self.events.recv().await?.into();
+                continue;
             };
             match event {
                 Event::Output(_) if page.items.len() == size => {
-                    self.ahead = Some(event);
+                    self.ahead.push_front(event);
                     page.more = true;
                     break;
                 }
@@ -103,14 +110,26 @@ struct Caller {
     service: Arc<Service>,
     organization: Arc<Organization>,
     account: String,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Vec<Event>>,
+    waiting: RefCell<Vec<Event>>,
     confirmation: Arc<Mutex<Option<String>>>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Caller {
     fn tell(&self, event: Event) -> Result<(), Ended> {
-        self.events.blocking_send(event).map_err(|_| Ended::Gone)
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.push(event);
+        if waiting.len() < TOGETHER {
+            return Ok(());
+        }
+        drop(waiting);
+        self.flush()
+    }
+
+    fn flush(&self) -> Result<(), Ended> {
+        let waiting = self.waiting.take();
+        if waiting.is_empty() { Ok(()) } else { self.events.blocking_send(waiting).map_err(|_| Ended::Gone) }
     }
 }
 
@@ -141,7 +160,7 @@ impl Client for Caller {
     fn finish(&self, state: Option<(PipelineState, Option<Value>)>) {
         if let Some((_, reason)) = state {
             // A caller that has gone needs no end.
-            let _ = self.tell(Event::Done(reason));
+            let _ = self.tell(Event::Done(reason)).and_then(|()| self.flush());
         }
     }
 
@@ -158,6 +177,7 @@ impl Client for Caller {
     }
 
     fn sleep(&self, time: Duration) -> Result<(), Ended> {
+        self.flush()?;
         match self.runtime.block_on(async { tokio::time::timeout(time, self.events.closed()).await }) {
             Ok(()) => Err(Ended::Gone),
             Err(_) => Ok(()),
