@@ -34,7 +34,8 @@ fn pester(file: &str) {
         .expect("pwsh starts");
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    let failed: Vec<&str> = text.lines().skip_while(|l| !l.contains("[-]")).collect();
+    // What passed is left out: who shows only the end of a long report must still show why it failed.
+    let failed: Vec<&str> = text.lines().skip_while(|l| !l.contains("[-]")).filter(|l| !l.contains("[+]")).collect();
     assert!(
         output.status.success(),
         "{file}: {}\n{}\n{errors}",
