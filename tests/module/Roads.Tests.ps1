@@ -184,12 +184,21 @@ Describe 'Connect-DelegatedTenant on the REST road' {
         Disconnect-DelegatedTenant $session
     }
     It 'redeems a partner''s refresh token for the customer' {
-        $authority = [uri]::new([uri] $script:Simulator.Uri, '/').AbsoluteUri
-        $secret = (New-TestCredential 'x' 'app-secret').Password
-        $refresh = (New-TestCredential 'x' 'partner-refresh-token').Password
-        $session = Connect-DelegatedTenant $script:RestUri -Organization fabrikam.com -AppId 11111111-2222-3333-4444-555555555555 -ClientSecret $secret -RefreshToken $refresh -AzureADAuthorizationEndpointUri $authority -AllowUnencrypted -ErrorAction Stop
+        # Text, as scripts hold it; the next Describe gives SecureStrings.
+        $app = @{ AppId = '11111111-2222-3333-4444-555555555555'; AzureADAuthorizationEndpointUri = [uri]::new([uri] $script:Simulator.Uri, '/'); Organization = 'fabrikam.com'; AllowUnencrypted = $true; ErrorAction = 'Stop' }
+        $session = Connect-DelegatedTenant $script:RestUri @app -ClientSecret app-secret -RefreshToken partner-refresh-token
         @(Invoke-TenantCmdlet $session { Get-Mailbox -ResultSize 2 } -WarningAction SilentlyContinue).Count | Should -Be 2
         Disconnect-DelegatedTenant $session
+        (Invoke-TenantCmdlet $script:RestUri { Get-OrganizationConfig } @app -ClientSecret app-secret).Name | Should -Be 'fabrikam.onmicrosoft.com'
+        Test-DelegatedTenant $script:RestUri @app -ClientSecret app-secret -RefreshToken partner-refresh-token -Quiet | Should -BeTrue
+        # What is no secret is told before anything is sent, and does not lead to another way to sign in.
+        $before = (Get-SimulatorStat $script:Simulator).requests
+        foreach ($command in 'Connect-DelegatedTenant', 'Test-DelegatedTenant') {
+            { & $command $script:RestUri @app -ClientSecret (New-TestCredential x app-secret) } | Should -Throw '-ClientSecret takes a text or a SecureString, not a System.Management.Automation.PSCredential.' -ErrorId "SecretNotUsable,$command"
+            foreach ($nothing in $null, '') { { & $command $script:RestUri @app -RefreshToken $nothing } | Should -Throw -ErrorId "ParameterArgumentValidationError,$command" }
+            { & $command $script:RestUri @app -ClientSecret ([securestring]::new()) } | Should -Throw '-ClientSecret is empty.'
+        }
+        (Get-SimulatorStat $script:Simulator).requests | Should -Be $before
     }
     It 'tells what is wrong with a token' {
         $failed = $null

@@ -109,3 +109,13 @@ function script:Get-SecretBytes([securestring] $Secret) {
         [Runtime.InteropServices.Marshal]::ZeroFreeGlobalAllocUnicode($pointer)
     }
 }
+
+# What a script holds as a secret: a SecureString, or its text. Anything else would be sent as the name of its type.
+function script:ConvertTo-Secret([string] $Parameter, $Value) {
+    if ($Value -is [psobject]) { $Value = $Value.PSObject.BaseObject }
+    $flaw = if ($Value -is [string]) { $Value = [Net.NetworkCredential]::new('', $Value).SecurePassword }
+    elseif ($Value -isnot [securestring]) { "takes a text or a SecureString, not a $($Value.GetType().FullName)." }
+    elseif (-not $Value.Length) { 'is empty.' }
+    if ($flaw) { throw [System.Management.Automation.ErrorRecord]::new([ArgumentException]::new("-$Parameter $flaw"), 'SecretNotUsable', 'InvalidArgument', $null) }
+    $Value
+}

@@ -17,12 +17,7 @@ function script:Set-OpeningSecret($Bound, [scriptblock] $Callback) {
     if ($given -is [pscredential]) { $given = $given.Password }
     # A token without a name is for Exchange Online; the library says so where it is not.
     if (-not $Bound['Credential']) { $Bound['AccessToken'] = $given; return }
-    if ($given -is [string]) {
-        $secret = [securestring]::new()
-        foreach ($character in $given.ToCharArray()) { $secret.AppendChar($character) }
-        $given = $secret
-    }
-    $Bound['Credential'] = [pscredential]::new($Bound['Credential'].UserName, $given)
+    $Bound['Credential'] = [pscredential]::new($Bound['Credential'].UserName, (ConvertTo-Secret 'TokenCallback' $given))
 }
 
 # When a token ends that is a string or a SecureString.

@@ -145,7 +145,7 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     # Longer than the quarter of an hour after which a session that was left behind is gone.
     if ($Bound['WaitForSession']) { $settings.wait_for_session_ms = if ($Bound.ContainsKey('WaitTimeout')) { $Bound['WaitTimeout'] } else { 1800000 } }
     if ($Bound.ContainsKey('SessionLimit')) { $settings.session_budget = $Bound['SessionLimit'] }
-    foreach ($pair in ('AppId', 'app_id'), ('CertificateFilePath', 'certificate_file'), ('CertificatePassword', 'certificate_password'), ('FederatedTokenFile', 'client_assertion_file'), ('ClientSecret', 'client_secret'), ('RefreshToken', 'refresh_token'),
+    foreach ($pair in ('AppId', 'app_id'), ('CertificateFilePath', 'certificate_file'), ('CertificatePassword', 'certificate_password'), ('FederatedTokenFile', 'client_assertion_file'),
         ('ManagedIdentityAccountId', 'managed_identity_account_id'), ('ExchangeEnvironmentName', 'environment'), ('PageSize', 'page_size')) {
         if ($Bound[$pair[0]]) { $settings[$pair[1]] = $Bound[$pair[0]] }
     }
@@ -153,14 +153,8 @@ function script:Get-SessionSettings($Bound, $SessionOption, $HostOfCaller) {
     if ($Bound['Device']) { $settings.device = $true }
     if ($Bound['AzureADAuthorizationEndpointUri']) { $settings.authority = $Bound['AzureADAuthorizationEndpointUri'].OriginalString }
     if ($Bound['UserPrincipalName'] -and -not $settings.Contains('user')) { $settings.user = $Bound['UserPrincipalName'] }
-    if ($Bound['AccessToken']) {
-        $token = $Bound['AccessToken']
-        if ($token -isnot [securestring]) {
-            $text = [string] $token
-            $token = [securestring]::new()
-            foreach ($character in $text.ToCharArray()) { $token.AppendChar($character) }
-        }
-        $settings.access_token = $token
+    foreach ($pair in ('ClientSecret', 'client_secret'), ('RefreshToken', 'refresh_token'), ('AccessToken', 'access_token')) {
+        if ($null -ne $Bound[$pair[0]]) { $settings[$pair[1]] = ConvertTo-Secret $pair[0] $Bound[$pair[0]] }
     }
     foreach ($pair in ('OpenTimeout', 'open_timeout_ms'), ('OperationTimeout', 'operation_timeout_ms'), ('CancelTimeout', 'cancel_timeout_ms'), ('IdleTimeout', 'idle_timeout_ms')) {
         if ($Bound.ContainsKey($pair[0])) { $settings[$pair[1]] = $Bound[$pair[0]] }

@@ -45,10 +45,10 @@ function Connect-DelegatedTenant {
     Exchange Online: a file with a token of the workload that this runs as, such as $env:AZURE_FEDERATED_TOKEN_FILE names, where the
     application AppId has a federated credential for it. It is read anew each time that it is needed.
     .PARAMETER ClientSecret
-    Exchange Online: the application's secret.
+    Exchange Online: the application's secret, as text or SecureString.
     .PARAMETER RefreshToken
     Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
-    Organization. With the AppId (and ClientSecret) that it was given to.
+    Organization. With the AppId (and ClientSecret) that it was given to. As text or SecureString.
     .PARAMETER AccessToken
     Exchange Online: a ready token, as text or SecureString.
     .PARAMETER ManagedIdentity
@@ -211,9 +211,9 @@ function Connect-DelegatedTenant {
         [Parameter(ParameterSetName = 'Uri')] [securestring] $CertificatePassword,
         [Parameter(ParameterSetName = 'Uri')] [string] $CertificateThumbprint,
         [Parameter(ParameterSetName = 'Uri')] [string] $FederatedTokenFile,
-        [Parameter(ParameterSetName = 'Uri')] [securestring] $ClientSecret,
-        [Parameter(ParameterSetName = 'Uri')] [securestring] $RefreshToken,
-        [Parameter(ParameterSetName = 'Uri')] [ValidateNotNull()] [object] $AccessToken,
+        [Parameter(ParameterSetName = 'Uri')] [ValidateNotNullOrEmpty()] [object] $ClientSecret,
+        [Parameter(ParameterSetName = 'Uri')] [ValidateNotNullOrEmpty()] [object] $RefreshToken,
+        [Parameter(ParameterSetName = 'Uri')] [ValidateNotNullOrEmpty()] [object] $AccessToken,
         [Parameter(ParameterSetName = 'Uri')] [switch] $ManagedIdentity,
         [Parameter(ParameterSetName = 'Uri')] [string] $ManagedIdentityAccountId,
         [Parameter(ParameterSetName = 'Uri')] [switch] $Device,

@@ -71,10 +71,10 @@ function Invoke-TenantCmdlet {
     Exchange Online: a file with a token of the workload that this runs as, such as $env:AZURE_FEDERATED_TOKEN_FILE names, where the
     application AppId has a federated credential for it. It is read anew each time that it is needed.
     .PARAMETER ClientSecret
-    Exchange Online: the application's secret.
+    Exchange Online: the application's secret, as text or SecureString.
     .PARAMETER RefreshToken
     Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
-    Organization. With the AppId (and ClientSecret) that it was given to.
+    Organization. With the AppId (and ClientSecret) that it was given to. As text or SecureString.
     .PARAMETER AccessToken
     Exchange Online: a ready token, as text or SecureString.
     .PARAMETER ManagedIdentity
@@ -259,11 +259,11 @@ function Invoke-TenantCmdlet {
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [string] $FederatedTokenFile,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
-        [securestring] $ClientSecret,
+        [ValidateNotNullOrEmpty()] [object] $ClientSecret,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
-        [securestring] $RefreshToken,
+        [ValidateNotNullOrEmpty()] [object] $RefreshToken,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
-        [ValidateNotNull()] [object] $AccessToken,
+        [ValidateNotNullOrEmpty()] [object] $AccessToken,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
         [switch] $ManagedIdentity,
         [Parameter(ParameterSetName = 'Uri')] [Parameter(ParameterSetName = 'FilePathUri')]
