@@ -503,7 +503,7 @@ dt_status dt_options_new(dt_options **options, dt_error **error);
  * | `host_data` | CLIXML of the host's default data |
  * | `environment` | the cloud: `O365Default`, `O365USGovGCCHigh`, `O365USGovDoD`, `O365China`, `O365GermanyCloud` |
  * | `authority` | URL of who issues tokens; absent: the cloud's own |
- * | `token_resource` | URL of what tokens are for; absent: the cloud's Exchange |
+ * | `token_resource` | URL of what tokens are for; absent: the cloud's Exchange, or Security & Compliance where `uri` names it |
  * | `app_id` | the application that signs in; absent: Microsoft's own |
  * | `certificate_file` | path of a .pfx or PEM file with the application's certificate and key |
  * | `client_assertion_file` | path of a file with an assertion of a workload that the application trusts (federated credentials), such as `AZURE_FEDERATED_TOKEN_FILE` names; read anew each time that a token is got |

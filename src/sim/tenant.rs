@@ -361,6 +361,11 @@ impl Tenant {
         self.address.port()
     }
 
+    /// The port that redirects lead to: what answers there does not redirect.
+    pub fn second_port(&self) -> u16 {
+        self.service.pod.port()
+    }
+
     /// The accounts there are.
     pub fn accounts(&self) -> &[Account] {
         &self.service.options.accounts

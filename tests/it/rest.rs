@@ -1,6 +1,7 @@
 //! The REST road: against the simulated tenant, and against a server that answers with recorded shapes. (rest.md)
 
 mod binding;
+mod compliance;
 mod renewal;
 mod shapes;
 mod tenant;

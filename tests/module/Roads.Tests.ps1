@@ -200,6 +200,13 @@ Describe 'Connect-DelegatedTenant on the REST road' {
         }
         (Get-SimulatorStat $script:Simulator).requests | Should -Be $before
     }
+    It 'goes to Security & Compliance by the address that Connect-IPPSSession has' {
+        # By Microsoft's names, through a proxy that is the simulated tenant: it takes tokens for that address alone there.
+        $session = Connect-DelegatedTenant http://ps.compliance.protection.outlook.com/powershell-liveid/ -Organization fabrikam.com -AppId 11111111-2222-3333-4444-555555555555 -ClientSecret app-secret -AzureADAuthorizationEndpointUri http://localhost/organizations -Proxy ([uri]::new([uri] $script:Simulator.Uri, '/')) -AllowUnencrypted -ErrorAction Stop
+        $session.ComputerName, $session.Transport | Should -Be 'ps.compliance.protection.outlook.com', 'REST'
+        (Invoke-TenantCmdlet $session { Get-OrganizationConfig }).Name | Should -Be 'fabrikam.onmicrosoft.com'
+        Disconnect-DelegatedTenant $session
+    }
     It 'tells what is wrong with a token' {
         $failed = $null
         Connect-DelegatedTenant $script:RestUri -Organization fabrikam.com -AccessToken wrong -AllowUnencrypted -ErrorVariable failed -ErrorAction SilentlyContinue | Should -BeNullOrEmpty

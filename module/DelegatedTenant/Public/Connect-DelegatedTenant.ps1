@@ -15,7 +15,9 @@ function Connect-DelegatedTenant {
     .PARAMETER ConnectionUri
     The endpoint, once or several times: one session is opened on each. Its query is kept as it is. Without it, Exchange Online, by its
     REST API. The addresses that remote PowerShell had there (https://ps.outlook.com/powershell-liveid and the like), which ended in
-    2023, lead to the REST API too; any other is an Exchange Server's.
+    2023, lead to the REST API too; any other is an Exchange Server's. The address that Connect-IPPSSession has in the customer's cloud
+    (https://ps.compliance.protection.outlook.com/powershell-liveid/ and the like) leads to Security & Compliance; what asks for
+    EnableSearchOnlySession there is not to be had.
     .PARAMETER ComputerName
     The name of an Exchange server of your own, once or several times, in place of its URI: http://<name>/PowerShell, and https with
     UseSSL.

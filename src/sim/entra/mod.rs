@@ -137,8 +137,9 @@ impl Entra {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Who calls with this token on Exchange's REST road.
-    pub fn caller(&self, service: &Service, token: &str) -> Result<Caller, Refused> {
+    /// Who calls with this token on the REST road, at this host: Security & Compliance takes tokens for itself alone, and Exchange none
+    /// of those.
+    pub fn caller(&self, service: &Service, token: &str, host: &str) -> Result<Caller, Refused> {
         if !token.is_empty() && service.options.tokens.iter().any(|t| t == token) && !lock(&self.issued).contains_key(token) {
             return Ok(Caller {
                 account: service.options.accounts.first().map(|a| a.name.clone()),
@@ -148,10 +149,18 @@ impl Entra {
         }
         let issued = lock(&self.issued);
         let found = issued.get(token).ok_or(Refused::Unknown)?;
-        let host = url::Url::parse(&found.audience).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
-        let good =
-            ["outlook.office365.com", "outlook.office365.us", "outlook-dod.office365.us", "outlook.office365.cn", "127.0.0.1", "localhost"];
-        if !good.contains(&host.as_str()) && !host.contains("compliance.protection.") {
+        let audience = url::Url::parse(&found.audience).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
+        let good: &[&str] = if host.contains(".compliance.protection.") {
+            &[
+                "ps.compliance.protection.outlook.com",
+                "ps.compliance.protection.office365.us",
+                "l5.ps.compliance.protection.office365.us",
+                "ps.compliance.protection.partner.outlook.cn",
+            ]
+        } else {
+            &["outlook.office365.com", "outlook.office365.us", "outlook-dod.office365.us", "outlook.office365.cn", "127.0.0.1", "localhost"]
+        };
+        if !good.contains(&audience.as_str()) {
             return Err(Refused::Unknown);
         }
         if found.until <= Instant::now() {

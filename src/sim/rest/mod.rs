@@ -147,7 +147,7 @@ fn allowed(service: &Arc<Service>, asked: &Asked, fault: Option<FaultKind>) -> R
     let Some((tenant, _)) = asked.place() else {
         return Err(errors::service(404, "NotFound", "Resource not found for the segment."));
     };
-    let caller = match service.entra.caller(service, token) {
+    let caller = match service.entra.caller(service, token, asked.host()) {
         Ok(caller) => caller,
         Err(Refused::Unknown) => return refuse("invalid_token", "The token is not known or was issued for another audience."),
         Err(Refused::Expired) => return refuse("invalid_token", "The token has expired."),
@@ -168,6 +168,11 @@ fn allowed(service: &Arc<Service>, asked: &Asked, fault: Option<FaultKind>) -> R
     }
     if account.is_some_and(|a| !a.roles) {
         return Err(errors::forbidden(None));
+    }
+    // Security & Compliance finds the region by it.
+    let anchor = asked.header("x-anchormailbox").unwrap_or_default();
+    if asked.host().contains(".compliance.protection.") && !anchor.starts_with("UPN:") {
+        return Err(errors::service(400, "BadRequest", "The request cannot be routed by its X-AnchorMailbox."));
     }
     if let (Some(redirect), true) = (&service.options.redirect, asked.front) {
         let to = match redirect {

@@ -49,7 +49,9 @@ impl Authority {
                 "Use an https authority; one on this very computer may be http where unencrypted sessions are allowed.",
             ));
         }
-        let tenant = base.path_segments().and_then(|mut s| s.next()).filter(|s| !s.is_empty()).map(str::to_owned);
+        // `common` and `organizations`, which Connect-IPPSSession's documentation gives, are no tenant.
+        let named = |s: &&str| !s.is_empty() && ![ANY_TENANT, "common"].iter().any(|any| any.eq_ignore_ascii_case(s));
+        let tenant = base.path_segments().and_then(|mut s| s.next()).filter(named).map(str::to_owned);
         base.set_path("/");
         base.set_query(None);
         base.set_fragment(None);
@@ -99,6 +101,8 @@ mod tests {
         assert_eq!(a.scope(false), "https://ps.compliance.protection.office365.us/.default");
         let a = authority(&[("authority", "https://login.example.com/customer.com/")]).unwrap();
         assert_eq!((a.tenant.as_deref(), a.text()), (Some("customer.com"), "https://login.example.com/"));
+        let any = authority(&[("authority", "https://login.microsoftonline.us/organizations")]).unwrap();
+        assert_eq!((any.tenant.as_deref(), any.text()), (None, "https://login.microsoftonline.us/"));
         for settings in [
             &[("environment", "Mars")][..],
             &[("authority", "http://login.example.com"), ("allow_unencrypted", "true")],

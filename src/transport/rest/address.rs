@@ -16,6 +16,14 @@ const CLOUDS: [(&str, &str); 5] = [
     ("O365GermanyCloud", "https://outlook.office.de/"),
 ];
 
+/// The doors of Security & Compliance (Connect-IPPSSession), and their clouds. A region's own host stands below its cloud's door.
+const COMPLIANCE: [(&str, &str); 4] = [
+    ("l5.ps.compliance.protection.office365.us", "O365USGovDoD"),
+    ("ps.compliance.protection.office365.us", "O365USGovGCCHigh"),
+    ("ps.compliance.protection.partner.outlook.cn", "O365China"),
+    ("ps.compliance.protection.outlook.com", "O365Default"),
+];
+
 /// The hosts of the old remote PowerShell, dead for it since 2023, and their clouds.
 const OLD_HOSTS: [(&str, &str); 8] = [
     ("outlook.office365.us", "O365USGovGCCHigh"),
@@ -41,7 +49,8 @@ pub(super) struct Address {
 
 fn cloud_of(host: &str) -> Option<&'static str> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let known = OLD_HOSTS.iter().find(|(old, _)| host == *old || host.strip_suffix(old).is_some_and(|rest| rest.ends_with('.')));
+    let mut known = COMPLIANCE.iter().chain(&OLD_HOSTS);
+    let known = known.find(|(old, _)| host == *old || host.strip_suffix(old).is_some_and(|rest| rest.ends_with('.')));
     known.map(|(_, cloud)| *cloud).or_else(|| (host == "outlook.com" || host.ends_with(".outlook.com")).then_some("O365Default"))
 }
 
@@ -96,10 +105,16 @@ impl Address {
             url.set_path(&format!("/{before}"));
             url
         } else {
-            let compliance = url.host_str().is_some_and(|h| h.contains(".compliance.protection."));
             match (named, cloud.and_then(base_of)) {
-                (Some((_, base)), _) | (None, Some((_, base))) if !compliance => {
+                (Some((_, base)), _) | (None, Some((_, base))) if !is_compliance(&url) => {
                     Url::parse(base).map_err(|e| refused(String::from("the base is not a URI")).with_source(e))?
+                }
+                (Some((name, _)), _) if Some(*name) != cloud => {
+                    let door = door_of(name).ok_or_else(|| refused(format!("the environment {name} has no Security & Compliance")))?;
+                    // Cannot fail: it is a host name.
+                    let _ = url.set_host(Some(door));
+                    url.set_path("/");
+                    url
                 }
                 _ => {
                     url.set_path("/");
@@ -120,8 +135,27 @@ impl Address {
 
     /// Whether this is Security & Compliance rather than Exchange.
     pub(super) fn is_compliance(&self) -> bool {
-        self.base.host_str().is_some_and(|h| h.contains(".compliance.protection."))
+        is_compliance(&self.base)
     }
+
+    /// What tokens are for where that is not the cloud's Exchange: the door of Security & Compliance, whichever region's host was
+    /// named; any other server itself.
+    pub(super) fn resource(&self) -> Option<String> {
+        let base = || self.base.as_str().trim_end_matches('/').to_owned();
+        match self.cloud {
+            Some(cloud) if self.is_compliance() => Some(door_of(cloud).map_or_else(base, |door| format!("https://{door}"))),
+            Some(_) => None,
+            None => Some(base()),
+        }
+    }
+}
+
+fn door_of(cloud: &str) -> Option<&'static str> {
+    COMPLIANCE.iter().find(|(_, of)| *of == cloud).map(|(door, _)| *door)
+}
+
+fn is_compliance(url: &Url) -> bool {
+    url.host_str().is_some_and(|h| h.contains(".compliance.protection."))
 }
 
 /// An address under the base; what stands in the segments is escaped.
@@ -166,7 +200,6 @@ mod tests {
             ("https://outlook.office365.us/powershell-liveid/", "https://outlook.office365.us/", None),
             ("https://webmail.apps.mil/powershell-liveid", "https://outlook-dod.office365.us/", None),
             ("https://partner.outlook.cn/PowerShell", "https://outlook.office365.cn/", None),
-            ("https://ps.compliance.protection.outlook.com/powershell-liveid/", "https://ps.compliance.protection.outlook.com/", None),
             ("https://h.example/p/AdminApi/beta/x.com/InvokeCommand?a=b", "https://h.example/p/", Some("x.com")),
             ("https://h.example/adminapi/beta", "https://h.example/", None),
         ] {
@@ -188,6 +221,36 @@ mod tests {
         ] {
             assert_eq!(address(settings).unwrap_err().kind(), ErrorKind::InvalidArgument, "{settings:?}");
         }
+    }
+
+    #[test]
+    fn security_and_compliance_has_doors_of_its_own() {
+        for (host, environment, base, resource, cloud) in [
+            ("ps.compliance.protection.outlook.com", "", "ps.compliance.protection.outlook.com", "", "O365Default"),
+            (
+                "nam02b.ps.compliance.protection.outlook.com",
+                "",
+                "nam02b.ps.compliance.protection.outlook.com",
+                "ps.compliance.protection.outlook.com",
+                "O365Default",
+            ),
+            ("ps.compliance.protection.office365.us", "", "ps.compliance.protection.office365.us", "", "O365USGovGCCHigh"),
+            ("l5.ps.compliance.protection.office365.us", "", "l5.ps.compliance.protection.office365.us", "", "O365USGovDoD"),
+            ("ps.compliance.protection.partner.outlook.cn", "", "ps.compliance.protection.partner.outlook.cn", "", "O365China"),
+            ("ps.compliance.protection.outlook.com", "O365USGovDoD", "l5.ps.compliance.protection.office365.us", "", "O365USGovDoD"),
+        ] {
+            let uri = format!("https://{host}/powershell-liveid/");
+            assert!(is_meant(Some(&uri)), "{uri}");
+            let named = [("uri", uri.as_str()), ("environment", environment)];
+            let a = address(if environment.is_empty() { &named[..1] } else { &named }).unwrap();
+            assert_eq!((a.base.as_str(), a.cloud), (&*format!("https://{base}/"), Some(cloud)), "{uri}");
+            let resource = if resource.is_empty() { base } else { resource };
+            assert_eq!((a.is_compliance(), a.resource()), (true, Some(format!("https://{resource}"))), "{uri}");
+        }
+        let uri = ("uri", "https://ps.compliance.protection.outlook.com/");
+        assert_eq!(address(&[uri, ("environment", "O365GermanyCloud")]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(address(&[]).unwrap().resource(), None);
+        assert_eq!(address(&[("uri", "https://h/adminapi/beta")]).unwrap().resource().as_deref(), Some("https://h"));
     }
 
     #[test]

@@ -168,12 +168,12 @@ impl Road {
         Ok(target)
     }
 
-    /// Security & Compliance names an inner host; the one that answers has the same region.
+    /// Security & Compliance names an inner host (`region.admin.protection.outlook.com`); the one that answers has the same region.
     fn to_public_host(&self, url: &mut Url) {
-        const INNER: &str = ".admin.protection.outlook.com";
-        if let Some(region) = url.host_str().and_then(|h| h.strip_suffix(INNER)).map(str::to_owned) {
+        let inner = url.host_str().and_then(|h| h.split_once(".admin.protection.")).filter(|_| self.is_compliance);
+        if let Some(public) = inner.map(|(region, domain)| format!("{region}.ps.compliance.protection.{domain}")) {
             // Cannot fail: it is a host name.
-            let _ = url.set_host(Some(&format!("{region}.ps.compliance.protection.outlook.com")));
+            let _ = url.set_host(Some(&public));
         }
     }
 }

@@ -64,10 +64,7 @@ impl Road {
         // The token is for the cloud that the address names.
         options.environment = options.environment.or_else(|| address.cloud.map(str::to_owned));
         options.organization = address.organization.clone();
-        // Any other server wants tokens for itself.
-        if (address.is_compliance() || address.cloud.is_none()) && options.token_resource.is_none() {
-            options.token_resource = Some(address.base.as_str().trim_end_matches('/').to_owned());
-        }
+        options.token_resource = options.token_resource.or_else(|| address.resource());
         // As the other road has it: a password may be a token.
         let bearer = options
             .password
