@@ -134,7 +134,7 @@
     @{ Name = 'a job with input'; Run = { param($s) $job = 'user00001', 'user00002' | go $s { Get-MailboxStatistics } -AsJob; ($job | Wait-Job | Receive-Job).ItemCount; $job.State; Remove-Job $job } }
     @{ Name = 'JobName alone'; Run = { param($s) $job = go $s { Get-AcceptedDomain } -JobName Mine; $job.Name; $job.ChildJobs.Count; (Receive-Job $job -Wait -AutoRemoveJob).Name; @(Get-Job -Name Mine -ErrorAction SilentlyContinue).Count } }
     @{ Name = 'a job that is received twice'; Run = { param($s) $job = go $s { Get-AcceptedDomain } -AsJob; $null = Wait-Job $job; @(Receive-Job $job -Keep).Count; @(Receive-Job $job).Count; @(Receive-Job $job).Count; $job.HasMoreData; Remove-Job $job } }
-    @{ Name = 'a job that is stopped'; Run = { param($s) $job = go $s { Get-Slowly -Count 600 -Milliseconds 100 } -AsJob; while (-not $job.ChildJobs[0].Output.Count) { Start-Sleep -Milliseconds 20 }; "$($s.Availability)"; Stop-Job $job; $job.State; $job.ChildJobs[0].State; "$($s.Availability)"; (Receive-Job $job)[0]; Remove-Job $job; (go $s { Get-AcceptedDomain }).Name } }
+    @{ Name = 'a job that is stopped'; Run = { param($s) $job = go $s { Get-Slowly -Count 600 -Milliseconds 100 } -AsJob; while (-not $job.ChildJobs[0].Output.Count) { Start-Sleep -Milliseconds 20 }; "$($s.Availability)"; Stop-Job $job; $job.State; $job.ChildJobs[0].State; "$($s.Availability)"; @(Receive-Job $job)[0]; Remove-Job $job; (go $s { Get-AcceptedDomain }).Name } }
     @{ Name = 'a job and an undefined $using:'; Run = { param($s) try { go $s { Get-Mailbox $using:nowhere } -AsJob } catch { "$($_.FullyQualifiedErrorId)" } } }
 
     # B.6: files
