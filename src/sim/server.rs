@@ -118,6 +118,7 @@ async fn handle(service: Arc<Service>, front: bool, request: Request<Incoming>) 
         (&Method::GET, "sim/stats") => {
             Ok(reply(StatusCode::OK, "application/json", serde_json::to_vec(&service.stats()).unwrap_or_default()))
         }
+        (&Method::GET, "sim/last") => Ok(reply(StatusCode::OK, "application/json", service.rest.last())),
         (&Method::POST, "sim/faults") => {
             let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
             let read = String::from_utf8_lossy(&body).lines().filter(|l| !l.trim().is_empty()).map(str::parse).collect();

@@ -63,6 +63,7 @@ macro_rules! pester_files {
             check "Test-DelegatedTenant.Tests.ps1"
             long_runs "LongRuns.Tests.ps1"
             sign_in "SignIn.Tests.ps1"
+            types "Types.Tests.ps1"
             windows "Windows.Tests.ps1"
         }
     };

@@ -130,6 +130,7 @@ fn cookie(asked: &Asked) -> Option<&str> {
 
 /// The first page of a call.
 pub async fn first(service: &Arc<Service>, asked: &Asked, allowed: &Allowed) -> Answer {
+    asked.body.clone_into(&mut lock(&service.rest.last));
     let input = match input(asked) {
         Ok(input) => input,
         Err(refusal) => return *refusal,

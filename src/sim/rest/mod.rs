@@ -28,6 +28,8 @@ use uuid::Uuid;
 pub struct Rest {
     /// Made when first asked for.
     pub secrets: OnceLock<Secrets>,
+    /// The body of the last InvokeCommand, as it came.
+    last: Mutex<Bytes>,
     pages: Mutex<Pages>,
     at_work: Mutex<HashMap<Uuid, usize>>,
 }
@@ -47,6 +49,13 @@ pub struct Asked {
     pub body: Bytes,
     /// It came to the first port, which redirects where the tenant does.
     pub front: bool,
+}
+
+impl Rest {
+    /// The body of the last InvokeCommand, as it came.
+    pub fn last(&self) -> Bytes {
+        lock(&self.last).clone()
+    }
 }
 
 impl Asked {

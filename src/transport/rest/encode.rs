@@ -21,7 +21,7 @@ pub(super) fn body(cmdlet: &str, parameters: &[(String, Value)]) -> Result<Strin
         if at > 0 {
             json.push(',');
         }
-        let mut encoder = Encoder { json: &mut json, parameter: name, objects: HashMap::new(), depth: 0 };
+        let mut encoder = Encoder { json: &mut json, cmdlet, parameter: name, objects: HashMap::new(), depth: 0 };
         encoder.note_objects(value, 0);
         if name.to_ascii_lowercase().ends_with("filter")
             && let Some(filter) = value.as_str()
@@ -38,6 +38,7 @@ pub(super) fn body(cmdlet: &str, parameters: &[(String, Value)]) -> Result<Strin
 
 struct Encoder<'a> {
     json: &'a mut String,
+    cmdlet: &'a str,
     parameter: &'a str,
     /// What references in the value point at.
     objects: HashMap<ObjectId, &'a Object>,
@@ -62,7 +63,8 @@ impl<'a> Encoder<'a> {
     }
 
     fn refused(&self, what: &str) -> Error {
-        Error::new(ErrorKind::InvalidArgument, "encode parameter", format!("{}: {what} cannot be sent on the REST road", self.parameter))
+        let text = format!("the parameter {} of {} is given {what}, for which the REST API has no form", self.parameter, self.cmdlet);
+        Error::new(ErrorKind::InvalidArgument, "run command", text)
     }
 
     fn name(&mut self, name: &str) {
@@ -74,7 +76,11 @@ impl<'a> Encoder<'a> {
     fn property(&mut self, name: &str, value: &'a Value) -> Result<()> {
         if let Some(items) = value.as_list().filter(|items| !items.is_empty()) {
             let all = |is: fn(&Value) -> bool| items.iter().all(is);
-            if all(|v| matches!(v.as_object(), Some(o) if matches!(o.content, Content::Dictionary(_)))) {
+            let object = |v: &'a Value| match v {
+                Value::Reference(id) => self.objects.get(id).copied(),
+                value => value.as_object(),
+            };
+            if items.iter().all(|v| matches!(object(v), Some(o) if matches!(o.content, Content::Dictionary(_)))) {
                 self.name(&format!("{name}@odata.type"));
                 self.json.push_str("\"#Collection(Exchange.GenericHashTable)\",");
             } else if all(|v| matches!(v.unwrapped(), Value::Bytes(_))) {
@@ -169,7 +175,7 @@ impl<'a> Encoder<'a> {
                 _ if object.is_a("System.DateTimeOffset") && object.property("UtcDateTime").is_some() => {
                     string(self.json, &text(object.property("UtcDateTime").unwrap_or(&Value::Nil)));
                 }
-                _ if object.is_a("System.Management.Automation.PSCredential") => return Err(self.refused("a credential")),
+                _ if object.is_a("System.Management.Automation.PSCredential") => return Err(self.refused("a PSCredential")),
                 // As Microsoft's module does it: by ToString.
                 _ if object.to_string.is_some() => string(self.json, &object_text(object)),
                 _ => return Err(self.refused("an object without a text of its own")),
@@ -396,7 +402,7 @@ mod tests {
             ),
             (
                 r#"<Obj RefId="0"><LST><Obj RefId="1"><DCT><En><S N="Key">a</S><I32 N="Value">1</I32></En></DCT></Obj><Ref RefId="1" /></LST></Obj>"#,
-                r##""P":[{"@odata.type":"#Exchange.GenericHashTable","a":1},{"@odata.type":"#Exchange.GenericHashTable","a":1}]"##,
+                r##""P@odata.type":"#Collection(Exchange.GenericHashTable)","P":[{"@odata.type":"#Exchange.GenericHashTable","a":1},{"@odata.type":"#Exchange.GenericHashTable","a":1}]"##,
             ),
             (
                 r#"<Obj RefId="0"><LST><Obj RefId="1"><DCT /></Obj></LST></Obj>"#,
@@ -428,7 +434,10 @@ mod tests {
         ] {
             let value = clixml::read(clixml.as_bytes()).unwrap();
             let error = body("Set-X", &[("Odd".into(), value)]).unwrap_err();
-            assert!(error.kind() == ErrorKind::InvalidArgument && error.detail().starts_with("Odd: "), "{error}");
+            assert!(
+                error.kind() == ErrorKind::InvalidArgument && error.detail().starts_with("the parameter Odd of Set-X is given a"),
+                "{error}"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use super::measure::{self, Measure};
 use super::pages::{Limit, Outcome, Pages, Patience, Request};
 use super::records::{self, Failure};
 use super::select::{self, Select, Selected};
-use super::{Road, Shared, input, tables};
+use super::{Road, Shared, encode, input, tables};
 use crate::clixml::{self, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::psrp::{Command, Merge, PowerShell};
@@ -182,7 +182,14 @@ impl Run {
                 Ok(Stage::Cmdlet(Box::new(Cmdlet { bound, merge: command.merge, waiting: Vec::new() })))
             }
         };
-        stages.into_iter().map(stage).collect()
+        let stages = stages.into_iter().map(stage).collect::<Result<Vec<_>>>()?;
+        // What has no form on this road is told before the first of them has run.
+        for stage in stages.iter().skip(1) {
+            if let Stage::Cmdlet(cmdlet) = stage {
+                encode::body(&cmdlet.bound.name, &cmdlet.bound.parameters)?;
+            }
+        }
+        Ok(stages)
     }
 
     /// Whether only the module can tell what is meant, or whether the user is to be asked. What is piped into a cmdlet that
