@@ -184,6 +184,10 @@ PowerShell:
   Invoke-TenantCmdlet -Session $tenant {{ Get-Mailbox -ResultSize 5 }} | Format-Table DisplayName, PrimarySmtpAddress
   Disconnect-DelegatedTenant $tenant
 
+PowerShell, on the REST road:
+  $token = ConvertTo-SecureString '{quoted_refresh}' -AsPlainText -Force
+  $tenant = Connect-DelegatedTenant -ConnectionUri {rest}/adminapi/beta -AzureADAuthorizationEndpointUri {authority} -Organization {organization} -RefreshToken $token -AllowUnencrypted{consent}
+
 C, between dt_options_new and dt_session_connect:
   dt_options_set(options, \"uri\", \"{uri}\", NULL);
   dt_options_set(options, \"organization\", \"{organization}\", NULL);
@@ -203,6 +207,7 @@ Anywhere, a token for the REST road:
 ",
         length = password.len(),
         app = app.id,
+        quoted_refresh = refresh.replace('\'', "''"),
         c_refresh = in_c(refresh),
         refresh_length = refresh.len(),
     )

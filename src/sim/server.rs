@@ -375,7 +375,9 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
         None => answer(service, &parts.headers, &text),
     };
     if created && service.options.cookie {
-        let value = format!("{cookie}; expires=Fri, 31-Dec-2049 23:59:59 GMT; path=/PowerShell-LiveID; HttpOnly");
+        // In the letters of the directory, whatever those of the request.
+        let directory = if parts.uri.path().to_ascii_lowercase().contains("liveid") { "/PowerShell-LiveID" } else { "/PowerShell" };
+        let value = format!("{cookie}; expires=Fri, 31-Dec-2049 23:59:59 GMT; path={directory}; HttpOnly");
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }

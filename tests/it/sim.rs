@@ -148,6 +148,14 @@ fn a_mailbox_is_as_rich_as_a_real_one() {
 }
 
 #[test]
+fn it_serves_at_the_path_of_exchange_servers_too() {
+    let tenant = Tenant::builder().start().unwrap();
+    let session = Session::connect(&options(&tenant.uri().replace("powershell-liveid", "PowerShell")), None).unwrap();
+    let (records, error) = run(&session, &command("Get-Mailbox", &[("ResultSize", 1.into())]));
+    assert!(error.is_none() && values(&records, RecordKind::Output).len() == 1, "{error:?}");
+}
+
+#[test]
 fn what_is_changed_stays_changed() {
     let tenant = Tenant::builder().start().unwrap();
     let session = connect(&tenant);

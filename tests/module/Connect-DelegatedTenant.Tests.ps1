@@ -66,6 +66,19 @@ Describe 'Connect-DelegatedTenant' {
         ($session | Out-String) | Should -Match 'Opened'
     }
 
+    It 'has no inside for whoever looks at all of it, or writes it to a file' {
+        $session = Connect-DelegatedTenant @plain -Credential (New-TestCredential) -TokenCallback { 'secret' }
+        $known = 'Id', 'Name', 'InstanceId', 'Organization', 'Account', 'ComputerName', 'ComputerType', 'Transport', 'ConfigurationName', 'ConnectionUri', 'DisconnectedOn', 'ExpiresOn', 'Reconnect',
+            'OutputBufferingMode', 'State', 'Availability', 'VerifiedOrganization', 'IdleTimeout', 'ApplicationPrivateData', 'Runspace'
+        $session.PSObject.Properties.Name | Should -Be $known
+        ($session | Select-Object *).PSObject.Properties.Name | Should -Be $known
+        $session | Format-List * | Out-String | Should -Not -Match 'Handle|Native|Options|Callback'
+        $text = [System.Management.Automation.PSSerializer]::Serialize($session)
+        $text | Should -Not -Match 'secret|dt_|SafeHandle'
+        [System.Management.Automation.PSSerializer]::Deserialize($text).Account | Should -Be 'admin@partner.com'
+        Invoke-TenantCmdlet $session { Get-AcceptedDomain } | Should -Not -BeNullOrEmpty
+    }
+
     It 'takes a real PSSessionOption' {
         $option = [System.Management.Automation.Remoting.PSSessionOption]::new()
         $option.NoEncryption = $true

@@ -28,7 +28,7 @@ Describe 'Invoke-TenantCmdlet' {
     It 'says why a block could not be converted' {
         Invoke-TenantCmdlet $session { Get-Mailbox | Where-Object { $_.Name } } -ErrorVariable failed -ErrorAction SilentlyContinue
         $failed[0].FullyQualifiedErrorId | Should -Be 'ScriptsNotAllowed'
-        "$($failed[0])" | Should -Match 'no-language mode\. .*CantConvertWithScriptBlocks.* \| Where-Object '
+        "$($failed[0])" | Should -Match 'no-language mode\. .*CantConvertWithScriptBlocks.* \| Where-Object \.'
         Invoke-TenantCmdlet $session { Get-Mailbox -Anr { $_.Name } } -ErrorVariable failed -ErrorAction SilentlyContinue
         "$($failed[0])" | Should -Match 'no-language mode\. .*CantConvertWithScriptBlocks.* -Filter "'
     }

@@ -180,6 +180,7 @@ Describe 'A block that runs' -Skip:(-not $env:DT_SIM) {
         @{ Block = { Get-Mailbox -Identity $id }; Id = 'ScriptsNotAllowed'; Says = '\$using:' }
         @{ Block = { Get-Mailbox -Filter { Name -eq 'x' } }; Id = 'ScriptsNotAllowed'; Says = '-Filter "' }
         @{ Block = { Get-Mailbox | Where-Object { $_.Name } }; Id = 'ScriptsNotAllowed'; Says = 'behind the call' }
+        @{ Block = { Get-User | Select-Object @{ n = 'Who'; e = { $_.Name } } }; Id = 'ScriptsNotAllowed'; Says = 'behind the call' }
         @{ Block = { Get-User | Format-Table }; Id = 'CommandNotFoundException'; Says = 'behind the call' }
         @{ Block = { Get-User | Sort-Object Name }; Id = 'CommandNotFoundException'; Says = 'behind the call' }
     ) {

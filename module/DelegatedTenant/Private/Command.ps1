@@ -82,8 +82,12 @@ function script:ConvertTo-ScriptCommand([scriptblock] $Block, [object[]] $Argume
 function script:Get-Reason($Exception, [scriptblock] $Block) {
     $record = $Exception.ErrorRecord
     $reason = "$($Exception.Message) ($($record.FullyQualifiedErrorId -replace ',.*$'))"
-    $filters = $Block.Ast.FindAll({ $args[0] -is [System.Management.Automation.Language.CommandAst] -and $args[0].GetCommandName() -in 'Where-Object', 'where', '?', 'ForEach-Object', 'foreach', '%' }, $true)
-    if (@($filters).Count) { $reason += ' Move it behind the call: Invoke-TenantCmdlet $session { ... } | Where-Object { ... }' }
+    # A command of PowerShell's that is given a block: a filter, a loop, a calculated property.
+    $local = $Block.Ast.Find({
+        $args[0] -is [System.Management.Automation.Language.CommandAst] -and $args[0].GetCommandName() -match '^((Where|ForEach|Select|Sort|Group)-Object|where|foreach|select|sort|group|\?|%)$' -and
+        $args[0].Find({ $args[0] -is [System.Management.Automation.Language.ScriptBlockExpressionAst] }, $true)
+    }, $true)
+    if ($local) { $reason += " Move it behind the call: Invoke-TenantCmdlet `$session { ... } | $($local.GetCommandName()) ..." }
     elseif ($record.FullyQualifiedErrorId -like '*CantConvertWithScriptBlocks*') { $reason += ' A filter can be given as a string: -Filter "RecipientType -eq ''UserMailbox''".' }
     elseif ($record.FullyQualifiedErrorId -like '*CantConvertWithUndeclaredVariables*') { $reason += ' A variable of yours is $using:name in the block.' }
     elseif ($record.FullyQualifiedErrorId -match 'CanOnlyConvertOnePipeline|CanConvertOneClauseOnly|CantConvertScriptBlockWithTrap') { $reason += ' Assignments, if, loops and functions run on this side: put them around Invoke-TenantCmdlet, with only the cmdlets in the block.' }

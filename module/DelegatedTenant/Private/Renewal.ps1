@@ -28,7 +28,7 @@ function script:Get-SecretEnd($Secret) {
 
 # What is kept with a session to renew its secrets with: the script block of the caller's, or what signs. A secret itself is the
 # library's alone.
-function script:Set-Renewal($Session, [hashtable] $Renewal) { $Session.PSObject.Members.Add([psnoteproperty]::new('Renewal', $Renewal), $true) }
+function script:Set-Renewal($Session, [hashtable] $Renewal) { Add-HiddenMember $Session Renewal $Renewal }
 
 function script:Set-TokenCallback($Session, [scriptblock] $Callback, $Settings) {
     $secret = if ($Settings.access_token) { $Settings.access_token } else { $Settings.password }

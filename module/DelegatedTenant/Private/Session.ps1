@@ -193,7 +193,7 @@ function script:Start-Session($Settings, [string] $Uri, [string] $Name, [ref] $R
     $cancel = if ($Settings.Contains('cancel_timeout_ms')) { [uint32] $Settings.cancel_timeout_ms } else { [uint32] 60000 }
     $object = New-SessionObject ($lifetime.session::new($session)) $Name $cancel $Uri $Settings
     if ($Settings.Contains('signer')) { Set-Renewal $object @{ Signer = $Settings.signer; Client = $Settings.app_id } }
-    foreach ($pair in ('Account', $Settings.user), ('Progress', $null), ('Clock', $null), ('Options', $kept)) { $object.PSObject.Members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
+    foreach ($pair in ('Progress', $null), ('Clock', $null), ('Options', $kept)) { Add-HiddenMember $object $pair[0] $pair[1] }
     $object
 }
 
@@ -239,9 +239,9 @@ function script:Write-OpeningProgress($Session, [string[]] $Shown, $Cmdlet) {
 $script:LiveProperties = [ordered]@{
     State = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceState] $this.Native::dt_session_state($this.Handle.DangerousGetHandle())')
     Availability = [scriptblock]::Create('[System.Management.Automation.Runspaces.RunspaceAvailability] $this.Native::dt_session_availability($this.Handle.DangerousGetHandle())')
-    VerifiedOrganization = [scriptblock]::Create('$text = $this.Native::dt_session_verified_organization($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { ' + $(if ($script:Edition.Utf8Pointers) { '[Runtime.InteropServices.Marshal]::PtrToStringUTF8($text)' } else { '$bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes)' }) + ' }')
+    VerifiedOrganization = [scriptblock]::Create('$text = $this.Native::dt_session_verified_organization($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { ' + $(if ($script:Edition.Utf8Pointers) { '[Runtime.InteropServices.Marshal]::PtrToStringUTF8($text)' } else { '$bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes)' }) + ' } else { $null }')
     IdleTimeout = [scriptblock]::Create('[long] $this.Native::dt_session_idle_timeout_ms($this.Handle.DangerousGetHandle())')
-    ApplicationPrivateData = [scriptblock]::Create('$text = $this.Native::dt_session_private_data($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { [System.Management.Automation.PSSerializer]::Deserialize($(' + $(if ($script:Edition.Utf8Pointers) { '[Runtime.InteropServices.Marshal]::PtrToStringUTF8($text)' } else { '$bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes)' }) + ')) }')
+    ApplicationPrivateData = [scriptblock]::Create('$text = $this.Native::dt_session_private_data($this.Handle.DangerousGetHandle()); if ($text -ne [IntPtr]::Zero) { [System.Management.Automation.PSSerializer]::Deserialize($(' + $(if ($script:Edition.Utf8Pointers) { '[Runtime.InteropServices.Marshal]::PtrToStringUTF8($text)' } else { '$bytes = [Array]::CreateInstance([byte], $this.Native::lstrlenA($text)); [Runtime.InteropServices.Marshal]::Copy($text, $bytes, 0, $bytes.Length); [Text.Encoding]::UTF8.GetString($bytes)' }) + ')) } else { $null }')
 }
 # What of a PSSession's runspace scripts look at. The connection is PowerShell's own object, without the password.
 $script:SessionRunspace = [scriptblock]::Create(@'
@@ -259,10 +259,12 @@ if ($this.IdleTimeout -gt 0 -and $this.IdleTimeout -le [int]::MaxValue) { $conne
 foreach ($pair in ('OpenTimeout', 'open_timeout_ms'), ('OperationTimeout', 'operation_timeout_ms'), ('CancelTimeout', 'cancel_timeout_ms')) { if ($this.Settings[$pair[1]]) { $connection.($pair[0]) = $this.Settings[$pair[1]] } }
 $state = [pscustomobject] @{ State = $this.State; Reason = $null }
 $state.PSObject.Members.Add([System.Management.Automation.PSScriptMethod]::new('ToString', { "$($this.State)" }), $true)
-[pscustomobject] @{
+$runspace = [pscustomobject] @{
     Id = $this.Id; Name = $this.Name; InstanceId = $this.InstanceId; RunspaceIsRemote = $true; RunspaceStateInfo = $state; RunspaceAvailability = $this.Availability
     ConnectionInfo = $connection; OriginalConnectionInfo = $connection; DisconnectedOn = $null; ExpiresOn = $null
 }
+$runspace.PSObject.Members.Add([System.Management.Automation.PSScriptMethod]::new('ToString', { 'System.Management.Automation.RemoteRunspace' }), $true)
+$runspace
 '@)
 $script:SessionText = [scriptblock]::Create('"[PSSession]$($this.Name)"')
 
@@ -277,6 +279,7 @@ function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeo
         Name = $Name
         InstanceId = [guid] (Read-Utf8 ($native::dt_session_id($pointer)))
         Organization = Read-Utf8 ($native::dt_session_organization($pointer))
+        Account = $Settings.user
         ComputerName = Read-Utf8 ($native::dt_session_computer_name($pointer))
         ComputerType = [System.Management.Automation.Runspaces.TargetMachineType]::RemoteMachine
         Transport = Read-Utf8 ($native::dt_session_property($pointer, 'transport'))
@@ -292,16 +295,36 @@ function script:New-SessionObject($Handle, [string] $Name, [uint32] $CancelTimeo
     foreach ($key in $values.Keys) { $members.Add([psnoteproperty]::new($key, $values[$key]), $true) }
     foreach ($key in $script:LiveProperties.Keys) { $members.Add([System.Management.Automation.PSScriptProperty]::new($key, $script:LiveProperties[$key]), $true) }
     # Scripts also read $session.Runspace.RunspaceStateInfo.State and $session.Runspace.ConnectionInfo.ConnectionUri.
-    $members.Add([System.Management.Automation.PSScriptProperty]::new('Runspace', $script:SessionRunspace), $true)
+    $runspace = [System.Management.Automation.PSScriptProperty]::new('Runspace', $script:SessionRunspace)
+    # A credential without its password can be written to a file, and not be read again.
+    Set-Mark $runspace ShouldSerialize $false
+    $members.Add($runspace, $true)
     $times = @{}
     foreach ($name in 'open_timeout_ms', 'operation_timeout_ms', 'cancel_timeout_ms', 'user', 'authentication') { $times[$name] = $Settings[$name] }
-    $members.Add([psnoteproperty]::new('Settings', $times), $true)
-    foreach ($pair in ('Handle', $Handle), ('Native', $native), ('CancelTimeout', $CancelTimeout)) { $members.Add([psnoteproperty]::new($pair[0], $pair[1]), $true) }
+    foreach ($pair in ('Settings', $times), ('Handle', $Handle), ('Native', $native), ('CancelTimeout', $CancelTimeout)) { Add-HiddenMember $session $pair[0] $pair[1] }
     # What Format-List and Select-Object show when nobody asks for more: not the handle, not the nested runspace.
     $shown = [string[]] ('Id', 'Name', 'Organization', 'State', 'Availability', 'ComputerName', 'ComputerType', 'Transport', 'ConfigurationName', 'ConnectionUri', 'InstanceId', 'IdleTimeout', 'OutputBufferingMode', 'DisconnectedOn', 'ExpiresOn', 'ApplicationPrivateData')
-    $members.Add([System.Management.Automation.PSMemberSet]::new('PSStandardMembers', [System.Management.Automation.PSMemberInfo[]] (, [System.Management.Automation.PSPropertySet]::new('DefaultDisplayPropertySet', $shown))), $true)
+    $standard = [System.Management.Automation.PSMemberSet]::new('PSStandardMembers', [System.Management.Automation.PSMemberInfo[]] (, [System.Management.Automation.PSPropertySet]::new('DefaultDisplayPropertySet', $shown)))
+    Set-Mark $standard IsHidden $true
+    Set-Mark $standard ShouldSerialize $false
+    $members.Add($standard, $true)
     $members.Add([System.Management.Automation.PSScriptMethod]::new('ToString', $script:SessionText), $true)
     $session
+}
+
+# What only this module looks at: no member that Format-List *, Select-Object *, Get-Member, ConvertTo-Json or Export-Clixml would find.
+# Where an engine knows members by other marks, they are seen, and hold no secret.
+function script:Add-HiddenMember($Session, [string] $Name, $Value) {
+    $member = [psnoteproperty]::new($Name, $Value)
+    Set-Mark $member IsHidden $true
+    Set-Mark $member ShouldSerialize $false
+    $Session.PSObject.Members.Add($member, $true)
+}
+
+# A mark that the engine itself puts on members, and nobody else can.
+function script:Set-Mark($Member, [string] $Name, [bool] $Value) {
+    $mark = [System.Management.Automation.PSMemberInfo].GetProperty($Name, [Reflection.BindingFlags] 'Instance, NonPublic')
+    if ($mark) { $mark.SetValue($Member, $Value, $null) }
 }
 
 function script:Test-Session($Value) {

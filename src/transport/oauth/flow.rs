@@ -225,6 +225,10 @@ impl SignIn {
         }
     }
 
+    pub(super) fn is_by_hand(&self) -> bool {
+        matches!(self.flow, Flow::User(Start::Device | Start::Browser, _))
+    }
+
     pub(super) fn token_endpoint(&self) -> Option<Url> {
         let tenant = self.tenant.as_deref().unwrap_or(ANY_TENANT);
         self.client_id().map(|_| self.endpoint.authority.endpoint(tenant, "token"))
@@ -296,7 +300,7 @@ impl SignIn {
                 if self.family.latest().is_some() {
                     continue;
                 }
-                let by_hand = matches!(start, Start::Device | Start::Browser);
+                let by_hand = self.is_by_hand();
                 if by_hand && self.was_by_hand.load(Ordering::Relaxed) {
                     let over = Error::new(ErrorKind::Authentication, CONTEXT, "the user's sign-in is over and must be done anew");
                     return Err(over.with_fact(fact::REMEDY, "Disconnect, and connect again to sign in.").into());

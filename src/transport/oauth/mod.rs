@@ -215,6 +215,11 @@ impl TokenSource {
         secrets.wanted().or_else(|| ends().then(|| Wanted::new(ACCESS_TOKEN)))
     }
 
+    /// Whether a token takes a user who signs in while it is asked for.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.sign_in.as_ref().is_some_and(SignIn::is_by_hand)
+    }
+
     /// Whether nothing but a ready token is known here.
     fn is_outside(&self) -> bool {
         self.sign_in.is_none()

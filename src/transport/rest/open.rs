@@ -33,9 +33,16 @@ impl Road {
         let opened = tokio::time::timeout(limit, self.reach(limit)).await;
         opened
             .unwrap_or_else(|_| {
-                let text = format!("the service did not answer within {} ms", limit.as_millis());
-                Err(Error::new(ErrorKind::Timeout, CONTEXT, text)
-                    .with_fact(fact::REMEDY, "Check the network and the proxy, or try again later."))
+                let signed_in = *self.status.signed_in.borrow();
+                let (what, remedy) = match signed_in {
+                    false if self.tokens.is_by_hand() => {
+                        ("nobody signed in", "Connect again and sign in as the warning says; a longer open timeout gives more time for it.")
+                    }
+                    false => ("the authority gave no token", "Check the network and the proxy, or try again later."),
+                    true => ("the service did not answer", "Check the network and the proxy, or try again later."),
+                };
+                let text = format!("{what} within {} ms", limit.as_millis());
+                Err(Error::new(ErrorKind::Timeout, CONTEXT, text).with_fact(fact::REMEDY, remedy))
             })
             .map_err(|e| e.with_fact(fact::HOST, self.host()))
     }

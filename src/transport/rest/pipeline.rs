@@ -136,7 +136,7 @@ fn not_of_the_service(name: &str) -> Option<&'static str> {
         return Some("it is a function of Microsoft's module; the service has the same cmdlet without EXO in its name.");
     }
     if LOCAL_NOUNS.contains(&noun) || matches!(verb, "format" | "write") || SHELL.contains(&lower.as_str()) {
-        return Some("the REST road runs Exchange's cmdlets, Select-Object and Measure-Object. Move it behind the call.");
+        return Some("it is a command of PowerShell's, not of Exchange's.");
     }
     None
 }

@@ -3,7 +3,7 @@
 use super::LONG;
 use delegated_tenant::ErrorKind;
 use delegated_tenant::secret::Secret;
-use delegated_tenant::session::{Check, Options, Outcome, Step};
+use delegated_tenant::session::{Check, Options, Outcome, Session, Step};
 use delegated_tenant::sim::{Builder, Tenant};
 
 fn tenant(change: impl FnOnce(Builder) -> Builder) -> Tenant {
@@ -117,4 +117,18 @@ fn a_sign_in_by_hand_is_told_while_it_lasts() {
     let (steps, warnings) = walk(&by_hand);
     assert_eq!(steps[6].outcome, Outcome::Passed, "{steps:#?}");
     assert!(warnings.len() == 1 && warnings[0].contains("enter the code"), "{warnings:?}");
+}
+
+#[test]
+fn a_sign_in_that_takes_too_long_says_who_kept_it() {
+    let tenant = tenant(|b| b.device(1000, 1));
+    let open = |more: &[(&str, &str)]| {
+        let limit = ("open_timeout_ms", "300");
+        let error = Session::connect(&options(&tenant, &[more, &[limit]].concat()), None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+        error.detail().to_owned()
+    };
+    assert_eq!(open(&[("device", "true")]), "nobody signed in within 300 ms");
+    tenant.arm("stall@token".parse().unwrap());
+    assert_eq!(open(&[]), "the authority gave no token within 300 ms");
 }
