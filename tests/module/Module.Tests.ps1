@@ -83,6 +83,24 @@ Describe 'The module' {
         "$(@($findings)[-1])" | Should -Match ', 0 failed'
     }
 
+    It 'wants no more of .NET Framework than the 4.6.2 that Server 2016 comes with' {
+        # What 4.7, 4.7.1 and 4.7.2 added, by Microsoft's lists of their changes, as far as its name is its own (github.com/microsoft/dotnet).
+        $types = 'RuntimeInformation OSPlatform Architecture ValueTuple ITuple TupleExtensions IncrementalHash SecureStringMarshal ECCurve ECParameters ECPoint CertificateRequest SubjectAlternativeNameBuilder X509SignatureGenerator EventCounter RuntimeFeature ThreadPoolBoundHandle PreAllocatedOverlapped SocketTaskExtensions StackFrameExtensions StringNormalizationExtensions GlobalizationExtensions'.Split(' ')
+        $members = 'LPUTF8Str TargetFrameworkName ShutdownAsync ToValueTuple ToTuple Prepend ToHashSet CopyWithPrivateKey EphemeralKeySet ECDiffieHellman ServerCertificateCustomValidationCallback DangerousAcceptAnyServerCertificateValidator CheckCertificateRevocationList MaxConnectionsPerServer DefaultProxyCredentials ExternalAttributes ExportParameters ImportParameters'.Split(' ')
+        # Where only a further number of arguments is new.
+        $calls = 'RSA.Create 1', 'DSA.Create 1', 'ECDsa.Create 1', 'Rfc2898DeriveBytes.new 4', 'CryptoStream.new 4', 'Enumerable.Append 2'
+        $findings = foreach ($file in [IO.Directory]::GetFiles($folder, '*.ps*1', 'AllDirectories') + "$Checkout/tests/windows/smoke.ps1") {
+            $tree = [System.Management.Automation.Language.Parser]::ParseFile($file, [ref] $null, [ref] $null)
+            foreach ($ast in $tree.FindAll({ $args[0] -is [System.Management.Automation.Language.TypeExpressionAst] -or $args[0] -is [System.Management.Automation.Language.TypeConstraintAst] -or $args[0] -is [System.Management.Automation.Language.MemberExpressionAst] }, $true)) {
+                $type = if ($ast.TypeName) { $ast.TypeName } elseif ($ast.Static) { $ast.Expression.TypeName }
+                $short = "$type".Split('.')[-1]
+                $count = @($ast.Arguments).Where({ $null -ne $_ }).Count
+                if ($short -in $types -or "$($ast.Member)" -in $members -or "$short.$($ast.Member) $count" -in $calls) { "$([IO.Path]::GetFileName($file)):$($ast.Extent.StartLineNumber): $ast" }
+            }
+        }
+        $findings | Should -BeNullOrEmpty
+    }
+
     It 'has a smoke test that Windows PowerShell 5.1 can run' {
         $findings = & $own -NoProfile -NonInteractive -File "$Shared/windows-powershell/Test-WindowsPowerShell.ps1" "$Checkout/tests/windows/smoke.ps1"
         "$(@($findings)[-1])" | Should -Match ', 0 failed'

@@ -91,6 +91,26 @@ Describe 'The folder of the module' -Skip:(-not $env:DT_SIM -or -not $env:DT_LIB
         finally { $runspace.Dispose() }
     }
 
+    It 'may be on Windows PowerShell, with no more of .NET Framework than Server 2016 has' {
+        # Its branches, in an engine that has more; only the library's own name is another system's matter.
+        $path = Install-Copy 'desktop' {
+            $text = $args[0].Replace("'LPUTF8Str' -as", "'None' -as").Replace('System.Runtime.InteropServices.RuntimeInformation', 'None')
+            $text = [regex]::Replace($text, "(CleanBlock\s+= )[^#\n]+", '$1$false ')
+            if ($IsWindows) { $text = [regex]::Replace($text, "((?:OtherSystems|Utf8Pointers)\s+= )[^#\n]+", '$1$false ') }
+            $text
+        }
+        $runspace = New-Shell $tenant.Uri
+        try {
+            Invoke-There $runspace "Import-Module '$path' -ErrorAction Stop" | Should -BeNullOrEmpty
+            foreach ($script in $everything.Keys) { "$script -> $(Invoke-There $runspace $script)" | Should -Be "$script -> $($everything[$script])" }
+            Invoke-There $runspace '& (Get-Module DelegatedTenant) { "$($Edition.CleanBlock) $($Native.GetMethod(''WriteUtf8'', [Reflection.BindingFlags] ''NonPublic, Static'').Name)" }' | Should -Be 'False WriteUtf8'
+            # Text that is not ASCII goes there and comes back.
+            $name = "Gr$([char] 0xfc)n $([char] 0x65e5)$([char]::ConvertFromUtf32(0x1f600))"
+            Invoke-There $runspace "(Invoke-TenantCmdlet -ConnectionUri `$uri -AllowUnencrypted -Credential `$credential { Get-Mailbox '$name' } -ErrorVariable e -ErrorAction SilentlyContinue); `"`$e`"" | Should -Match ([regex]::Escape($name))
+        }
+        finally { $runspace.Dispose() }
+    }
+
     It 'may have been given the line ends of Windows' {
         $path = Install-Copy 'crlf' { $args[0].Replace("`r`n", "`n").Replace("`n", "`r`n") }
         $runspace = New-Shell $tenant.Uri

@@ -110,7 +110,7 @@ function script:Set-Organization($Record, [string] $Organization) {
 
 function script:Set-Preserved($Record) {
     if (-not $script:PreserveOnce) { $script:PreserveOnce = [System.Management.Automation.ErrorRecord].GetProperty('PreserveInvocationInfoOnce', [Reflection.BindingFlags] 'Instance, NonPublic') }
-    $script:PreserveOnce.SetValue($Record, $true, $null)
+    if ($script:PreserveOnce) { $script:PreserveOnce.SetValue($Record, $true, $null) }
 }
 
 # What is thrown from within this module happened, for whoever reads the error, where the command was called.

@@ -8,7 +8,9 @@ function script:Find-NativeLibrary([string] $ModuleRoot) {
         if (-not [IO.File]::Exists($given)) { throw [IO.FileNotFoundException]::new("DT_LIBRARY_PATH names '$env:DT_LIBRARY_PATH', where there is no $file.", $given) }
         return [IO.Path]::GetFullPath($given)
     }
-    $architecture = "$([Runtime.InteropServices.RuntimeInformation]::ProcessArchitecture)".ToLowerInvariant()
+    # .NET Framework has it from 4.7.1 on, which is older than Windows for anything but these two.
+    $information = 'System.Runtime.InteropServices.RuntimeInformation' -as [type]
+    $architecture = if ($information) { "$($information::ProcessArchitecture)".ToLowerInvariant() } elseif ([IntPtr]::Size -eq 8) { 'x64' } else { 'x86' }
     $checkout = [IO.Path]::Combine($ModuleRoot, '..', '..')
     $places = @([IO.Path]::Combine($ModuleRoot, 'runtimes', "$os-$architecture", 'native'))
     if ([IO.File]::Exists([IO.Path]::Combine($checkout, 'Cargo.toml'))) { foreach ($build in 'release', 'debug', 'debug/deps') { $places += [IO.Path]::Combine($checkout, 'target', $build) } }

@@ -94,11 +94,13 @@ function script:Initialize-Native([string] $Library) {
         void = [void]; int = [int]; uint = [uint32]; long = [long]; ulong = [uint64]; ptr = [IntPtr]; string = [string]; bytes = [byte[]]; handles = [IntPtr[]]; size = [UIntPtr]
         ref = [IntPtr].MakeByRefType(); refsize = [UIntPtr].MakeByRefType()
     }
-    # [MarshalAs(UnmanagedType.LPUTF8Str)], as metadata has it: a Windows string would otherwise leave in the ANSI code page.
+    # [MarshalAs(UnmanagedType.LPUTF8Str)], as metadata has it: a Windows string would otherwise leave in the ANSI code page. .NET
+    # Framework knows it from 4.7 on, and Server 2016 comes with 4.6.2.
     $marshalAs = [Runtime.InteropServices.MarshalAsAttribute].GetConstructor([type[]] (, [Runtime.InteropServices.UnmanagedType]))
     $asUtf8 = [byte[]] (1, 0, 48, 0, 0, 0, 0, 0)
     $assembly = [Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([Reflection.AssemblyName] 'DelegatedTenant.Native', 'Run')
     $builder = $assembly.DefineDynamicModule('DelegatedTenant.Native').DefineType('DelegatedTenant.Native', 'Public, Abstract, Sealed')
+    $write = if (-not ('LPUTF8Str' -as [Runtime.InteropServices.UnmanagedType])) { Add-Utf8Writer $builder }
     $table = $script:NativeTable
     # .NET Framework cannot read a NUL-ended UTF-8 string by itself.
     if (-not $script:Edition.Utf8Pointers) { $table += "`nlstrlenA int ptr" }
@@ -107,6 +109,7 @@ function script:Initialize-Native([string] $Library) {
         $words = $line.TrimEnd().Split(' ')
         $takes = [type[]] @(for ($i = 2; $i -lt $words.Count; $i++) { $types[$words[$i]] })
         $from = if ($words[0] -eq 'lstrlenA') { 'kernel32.dll' } else { $Library }
+        if ($write -and $takes -contains [string]) { Add-Utf8Method $builder $words[0] $from $types[$words[1]] $takes $write; continue }
         $method = $builder.DefinePInvokeMethod($words[0], $from, 'Public, Static, PinvokeImpl', 'Standard', $types[$words[1]], $takes, 'Cdecl', 'None')
         $method.SetImplementationFlags('PreserveSig')
         for ($i = 2; $i -lt $words.Count; $i++) {
@@ -118,6 +121,34 @@ function script:Initialize-Native([string] $Library) {
     if ($abi -ne 1) { throw [InvalidOperationException]::new("The library $Library has version $abi of the interface, this module wants version 1. Install a module and a library of one release.") }
     [AppDomain]::CurrentDomain.SetData($slot, $native)
     $native
+}
+
+# static byte[] WriteUtf8(string text) { return text == null ? null : Encoding.UTF8.GetBytes(text + "\0"); }
+function script:Add-Utf8Writer($Builder) {
+    $op = [Reflection.Emit.OpCodes]
+    $method = $Builder.DefineMethod('WriteUtf8', 'Private, Static', [byte[]], [type[]] (, [string]))
+    $il = $method.GetILGenerator()
+    $some = $il.DefineLabel()
+    $il.Emit($op::Ldarg_0); $il.Emit($op::Brtrue, $some); $il.Emit($op::Ldnull); $il.Emit($op::Ret)
+    $il.MarkLabel($some)
+    $il.Emit($op::Call, [Text.Encoding].GetMethod('get_UTF8')); $il.Emit($op::Ldarg_0); $il.Emit($op::Ldstr, "`0")
+    $il.Emit($op::Call, [string].GetMethod('Concat', [type[]] ([string], [string])))
+    $il.Emit($op::Callvirt, [Text.Encoding].GetMethod('GetBytes', [type[]] (, [string]))); $il.Emit($op::Ret)
+    $method
+}
+
+# A function of the library as it is, taking bytes, and one before it that makes them of strings.
+function script:Add-Utf8Method($Builder, [string] $Name, [string] $From, [type] $Returns, [type[]] $Takes, $Write) {
+    $op = [Reflection.Emit.OpCodes]
+    $raw = [type[]] @(foreach ($type in $Takes) { if ($type -eq [string]) { [byte[]] } else { $type } })
+    $method = $Builder.DefinePInvokeMethod($Name, $From, 'Private, Static, PinvokeImpl', 'Standard', $Returns, $raw, 'Cdecl', 'None')
+    $method.SetImplementationFlags('PreserveSig')
+    $il = $Builder.DefineMethod($Name, 'Public, Static', $Returns, $Takes).GetILGenerator()
+    for ($i = 0; $i -lt $Takes.Count; $i++) {
+        $il.Emit($op::Ldarg_S, [byte] $i)
+        if ($Takes[$i] -eq [string]) { $il.Emit($op::Call, $Write) }
+    }
+    $il.Emit($op::Call, $method); $il.Emit($op::Ret)
 }
 
 function script:Read-Utf8([IntPtr] $Text) {
