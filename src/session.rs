@@ -439,10 +439,14 @@ async fn live(core: Arc<Core>) {
         }
         Err(error) => road.status().fail(error),
     }
-    // What the server says to the Delete is of no consequence: it ends the shell by itself after a time without use.
-    let _ = road.delete().await;
+    // Whether the server says to the Delete what it should is of no consequence to the caller.
+    let deleted = road.delete().await;
     budget::tell();
     core.ended.send_replace(true);
+    if deleted.is_err() {
+        road.delete_late().await;
+        budget::tell();
+    }
 }
 
 /// Every shell that the ledger of these options tells of: of this process, and of the user's others.

@@ -131,6 +131,14 @@ impl Road {
         }
     }
 
+    /// Goes on with a [`Road::delete`] that failed, in the background, once the session is not to be opened again.
+    pub(crate) async fn delete_late(&self) {
+        match self {
+            Self::Wsman(road) => road.delete_late().await,
+            Self::Rest(_) => {}
+        }
+    }
+
     /// Replaces a secret, from the next request on.
     pub(crate) fn set_secret(&self, key: &str, value: Secret<String>) -> Result<()> {
         match self {

@@ -1,7 +1,7 @@
 //! Every fault that the simulated tenant knows, at every operation: each step of the caller's ends in time with at most
 //! one clear error, and no shell is left open.
 
-use delegated_tenant::error::{Error, fact};
+use delegated_tenant::error::{Error, ErrorKind, fact};
 use delegated_tenant::secret::Secret;
 use delegated_tenant::session::{self, Command, Invocation, Next, Options, Session, State, Wait};
 use delegated_tenant::sim::{Fault, FaultKind, Operation, Tenant};
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Far beyond every limit below.
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(60);
 
 fn kinds() -> Vec<FaultKind> {
     use FaultKind::*;
@@ -23,19 +23,19 @@ fn kinds() -> Vec<FaultKind> {
     kinds
 }
 
-fn options(tenant: &Tenant, ledger: &Path) -> Options {
+/// With limits that some faults last for, so many times as long.
+fn options(tenant: &Tenant, ledger: &Path, patience: u32) -> Options {
     let mut o = Options::new();
-    // Wine on a busy machine takes its time.
-    let [open, operation, cancel] = if cfg!(windows) { ["6000", "2000", "6000"] } else { ["3000", "1000", "2000"] };
+    let [open, operation, cancel] = [3000, 1000, 2000].map(|limit: u32| (limit * patience).to_string());
     for (key, value) in [
         ("ledger", ledger.to_str().unwrap()),
         ("uri", tenant.uri().as_str()),
         ("user", "admin@partner.com"),
         ("allow_unencrypted", "true"),
         ("proxy", "none"),
-        ("open_timeout_ms", open),
-        ("operation_timeout_ms", operation),
-        ("cancel_timeout_ms", cancel),
+        ("open_timeout_ms", &open),
+        ("operation_timeout_ms", &operation),
+        ("cancel_timeout_ms", &cancel),
         ("max_object_size", "4000000"),
     ] {
         o.set(key, value).unwrap();
@@ -92,13 +92,14 @@ fn use_session(session: &Session) -> Option<Error> {
     run(&command)
 }
 
-fn walk(fault: &Fault) {
+/// Whether it came to the fault. On a busy machine a limit may be over before.
+fn walk(fault: &Fault, patience: u32) -> bool {
     // A Create whose reply is lost takes its cookie with it, without which nobody would find the shell again.
     let cookie = fault.operation != Operation::Create;
     let tenant = Tenant::builder().mailboxes(200).cookie(cookie).fault(fault.clone()).start().unwrap();
     let ledger = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{}", uuid::Uuid::new_v4()));
     let begun = Instant::now();
-    let options = options(&tenant, &ledger);
+    let options = options(&tenant, &ledger, patience);
     let error = match Session::connect(&options, None) {
         Err(error) => Some(error),
         Ok(session) => {
@@ -115,7 +116,6 @@ fn walk(fault: &Fault) {
     }
     let streams = matches!(fault.kind, FaultKind::FloodObject | FaultKind::Truncated | FaultKind::BadBase64 | FaultKind::WrongMessage);
     let receives = matches!(fault.operation, Operation::Receive | Operation::PoolReceive);
-    assert_eq!(tenant.stats().faults, u64::from(receives || !streams), "{fault}: it did not go off");
     let told = match fault.operation {
         Operation::Command | Operation::Receive => !streams || receives,
         Operation::Create => fault.kind != FaultKind::ShellGone && !streams,
@@ -143,8 +143,12 @@ fn walk(fault: &Fault) {
         assert!(left.is_none(), "{fault}: files are left");
     }
     assert!(begun.elapsed() < LONG, "{fault}");
+    let due = u64::from(receives || !streams);
+    let came = tenant.stats().faults == due || error.as_ref().is_none_or(|e| e.kind() != ErrorKind::Timeout);
+    assert!(!came || tenant.stats().faults == due, "{fault}: it did not go off, and there is {error:?}");
     let commands = tenant.stats().operations.get("command").copied().unwrap_or(0);
     assert!(commands <= 4, "{fault}: {commands} commands were sent for four");
+    came
 }
 
 #[test]
@@ -164,7 +168,8 @@ fn every_fault_ends_in_one_error_and_leaves_no_shell() {
         for _ in 0..16 {
             s.spawn(|| {
                 while let Some(fault) = { faults.lock().unwrap().pop_front() } {
-                    walk(&fault);
+                    let tries = [1, 2, 4];
+                    assert!(tries.iter().any(|patience| walk(&fault, *patience)), "{fault}: it did not go off");
                 }
             });
         }

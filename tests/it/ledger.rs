@@ -266,6 +266,19 @@ fn a_delete_that_was_not_confirmed_is_made_up_for() {
 }
 
 #[test]
+fn a_delete_that_was_not_confirmed_is_sent_again_in_the_background() {
+    let (tenant, folder) = (tenant(|b| b), Folder::new());
+    let session = connect(&tenant, &folder, &[("cancel_timeout_ms", "300")]).unwrap();
+    tenant.arm("stall@delete:1+".parse().unwrap());
+    assert_eq!(session.disconnect(LONG).unwrap(), Wait::Ready(()));
+    assert_eq!((tenant.stats().open, session.state()), (1, State::Closed));
+    drop(session);
+    tenant.disarm();
+    until("the server was told", || tenant.stats().open == 0 && holders(&folder).is_empty());
+    assert_eq!(folder.files(), [""; 0]);
+}
+
+#[test]
 fn a_ledger_that_cannot_be_written_is_told_once_and_keeps_nobody_from_connecting() {
     let (tenant, folder) = (tenant(|b| b), Folder::new());
     fs::write(&folder.0, "a file where the folder should be").unwrap();

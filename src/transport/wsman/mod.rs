@@ -37,6 +37,13 @@ const ENVELOPE_OVERHEAD: usize = 4096;
 /// How long a session waits for the ledger's files before it goes on without.
 const LEDGER_LIMIT: Duration = Duration::from_secs(2);
 
+/// Seconds after which a Delete that was not confirmed is sent again in the background, each time. After that the server's idle
+/// time-out is near.
+const LATER: [u64; 6] = [1, 5, 20, 60, 180, 600];
+
+/// How long such a Delete may take.
+const LATE_LIMIT: Duration = Duration::from_secs(30);
+
 /// What fits an envelope once it stands there in base64.
 const fn payload(envelope: usize) -> usize {
     (envelope - ENVELOPE_OVERHEAD) / 4 * 3
@@ -157,7 +164,7 @@ impl Road {
         Ok(ask(key))
     }
 
-    /// Deletes the shell, if a Create may have left one. That the server does not know it is as good.
+    /// Deletes the shell, if a Create may have left one. An error where the server did not confirm it in time.
     pub(crate) async fn delete(&self) -> Result<()> {
         // A Create whose answer does not come in time has its shell deleted all the same: the id was ours.
         let _ = tokio::time::timeout(self.options.cancel_timeout, self.creating.lock()).await;
@@ -171,13 +178,9 @@ impl Road {
         let mut result = Ok(());
         for pause in PAUSES.map(Duration::from_millis) {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.ask(Request::Delete, Vec::new(), left / 2).await {
-                Err(trouble) if !trouble.is_shell_gone() => result = Err(self.error(trouble, Phase::Close)),
-                _ => {
-                    self.may_exist.store(false, Ordering::Release);
-                    self.strike().await;
-                    return Ok(());
-                }
+            match self.ask_delete(left / 2).await {
+                Ok(()) => return Ok(()),
+                Err(trouble) => result = Err(self.error(trouble, Phase::Close)),
             }
             if Instant::now() + pause >= deadline {
                 break;
@@ -187,6 +190,31 @@ impl Road {
         let shell = self.shell_id();
         self.in_ledger(move |ledger| ledger.abandon(&shell)).await;
         result
+    }
+
+    /// Goes on with a Delete that was not confirmed in time: an account has few sessions, and the ledger helps only where
+    /// another session of the account is opened. To be called when this one is not to be opened again.
+    pub(crate) async fn delete_late(&self) {
+        for pause in LATER.map(Duration::from_secs) {
+            tokio::time::sleep(pause).await;
+            match self.ask_delete(LATE_LIMIT).await {
+                // A credential that is refused again and again would lock the account.
+                Err(trouble) if !trouble.refuses_sign_in() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// One Delete. That the server does not know the shell is as good.
+    async fn ask_delete(&self, limit: Duration) -> std::result::Result<(), Trouble> {
+        match self.ask(Request::Delete, Vec::new(), limit).await {
+            Err(trouble) if !trouble.is_shell_gone() => Err(trouble),
+            _ => {
+                self.may_exist.store(false, Ordering::Release);
+                self.strike().await;
+                Ok(())
+            }
+        }
     }
 
     /// The ledger, and whose sessions this one counts with there.
