@@ -44,7 +44,7 @@ tenant-sim [OPTION]…
   --until-stdin-closes     stop when standard input closes
   --help                   this
 
-While it runs: GET /sim/stats tells what happened, GET /sim/last the last InvokeCommand, POST /sim/faults arms faults (one a line), DELETE /sim/faults disarms them.
+While it runs: GET /sim/stats tells what happened, GET /sim/last the last InvokeCommand, POST /sim/faults arms faults (one a line), DELETE /sim/faults disarms them and ends a delay.
 ";
 
 struct Settings {

@@ -8,11 +8,12 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The reply comes late.
+    /// The reply comes so late, or as soon as the faults are disarmed.
     Delay(Duration),
     /// The connection ends in the middle of the reply.
     Drop,
@@ -308,6 +309,7 @@ impl FaultKind {
 pub struct Faults {
     armed: Mutex<Vec<Fault>>,
     served: AtomicU64,
+    cleared: watch::Sender<()>,
 }
 
 impl Faults {
@@ -319,6 +321,12 @@ impl Faults {
     /// Disarms all.
     pub fn clear(&self) {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.cleared.send_replace(());
+    }
+
+    /// Tells of the next time that all are disarmed. To be had before the operation is counted, by which others know when to disarm.
+    pub fn cleared(&self) -> watch::Receiver<()> {
+        self.cleared.subscribe()
     }
 
     /// How many went off.

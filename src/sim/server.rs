@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// Bytes of one request; PowerShell allows 50 MB of data per command.
@@ -160,9 +161,10 @@ async fn rest_road(service: &Arc<Service>, front: bool, request: Request<Incomin
     service.count_rest();
     let Some(asked) = whole(front, request).await? else { return Ok(page(413)) };
     let operation = rest::operation(&asked);
+    let cleared = service.faults.cleared();
     service.count(operation);
     let fault = service.faults.fire(operation, Phase::Request);
-    if let Some(refusal) = troubled(fault.as_ref()).await {
+    if let Some(refusal) = troubled(fault.as_ref(), cleared).await {
         return refusal;
     }
     let answer = rest::answer(service, &asked, fault).await;
@@ -175,9 +177,10 @@ async fn rest_road(service: &Arc<Service>, front: bool, request: Request<Incomin
 async fn authority(service: &Arc<Service>, front: bool, request: Request<Incoming>) -> Handled {
     let Some(asked) = whole(front, request).await? else { return Ok(page(413)) };
     let Some(operation) = entra::operation(&asked.path) else { return Ok(page(404)) };
+    let cleared = service.faults.cleared();
     service.count(operation);
     let fault = entra::fault(service, operation);
-    if let Some(refusal) = troubled(fault.as_ref()).await {
+    if let Some(refusal) = troubled(fault.as_ref(), cleared).await {
         return refusal;
     }
     let answer = entra::answer(service, &asked, operation, fault);
@@ -190,10 +193,10 @@ async fn authority(service: &Arc<Service>, front: bool, request: Request<Incomin
 }
 
 /// The faults that keep a request from being answered at all, or put it off.
-async fn troubled(fault: Option<&FaultKind>) -> Option<Handled> {
+async fn troubled(fault: Option<&FaultKind>, cleared: watch::Receiver<()>) -> Option<Handled> {
     match fault? {
         FaultKind::Delay(time) => {
-            tokio::time::sleep(*time).await;
+            late(*time, cleared).await;
             None
         }
         FaultKind::HangUp => Some(Err(io::ErrorKind::ConnectionReset.into())),
@@ -201,6 +204,11 @@ async fn troubled(fault: Option<&FaultKind>) -> Option<Handled> {
         FaultKind::Status(status) => Some(Ok(page(*status))),
         _ => None,
     }
+}
+
+/// So long, or until the faults are disarmed.
+async fn late(time: Duration, mut cleared: watch::Receiver<()>) {
+    let _ = tokio::time::timeout(time, cleared.changed()).await;
 }
 
 /// Headers, compression, and the faults that change how a body travels.
@@ -323,10 +331,11 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
         }
     };
     let operation = operation_of(&envelope.body);
+    let cleared = service.faults.cleared();
     service.count(operation);
     let (mut broken, mut strayed) = (false, false);
     match service.faults.fire(operation, Phase::Request) {
-        Some(FaultKind::Delay(time)) => tokio::time::sleep(time).await,
+        Some(FaultKind::Delay(time)) => late(time, cleared).await,
         Some(FaultKind::HangUp) => return Err(io::ErrorKind::ConnectionReset.into()),
         Some(FaultKind::Stall) => std::future::pending().await,
         Some(FaultKind::Status(status)) => return Ok(page(status)),

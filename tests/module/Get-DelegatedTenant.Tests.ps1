@@ -190,12 +190,12 @@ Describe 'Sessions that never leak' -Skip:(-not $env:DT_SIM) {
 
     It 'leaves nothing where Ctrl+C comes <When>' -ForEach @(
         @{ When = 'while it waits for a session'; Faults = @(); Full = $true; Script = 'Connect-DelegatedTenant @a -WaitForSession' }
-        @{ When = 'during Create'; Faults = @('delay=3000@create'); Sign = 'create'; Script = 'Connect-DelegatedTenant @a' }
+        @{ When = 'during Create'; Faults = @('delay=600000@create'); Sign = 'create'; Script = 'Connect-DelegatedTenant @a' }
         @{ When = 'during the first Receive'; Faults = @('stall@pool'); Sign = 'pool'; Script = 'Connect-DelegatedTenant @a' }
         @{ When = 'during a single call'; Faults = @('stall@receive'); Sign = 'receive'; Script = 'Invoke-TenantCmdlet @a { Get-Mailbox }' }
         @{ When = 'while a single call opens'; Faults = @('stall@pool'); Sign = 'pool'; Script = 'Invoke-TenantCmdlet @a { Get-Mailbox }' }
         @{ When = 'during input'; Faults = @(); Sign = 'send'; Script = '& { while ($true) { "nobody"; [Threading.Thread]::Sleep(20) } } | Invoke-TenantCmdlet @a { Get-MailboxStatistics }' }
-        @{ When = 'during disconnect'; Faults = @('delay=3000@delete'); Sign = 'delete'; Script = '$s = Connect-DelegatedTenant @a; Disconnect-DelegatedTenant $s' }
+        @{ When = 'during disconnect'; Faults = @('delay=600000@delete'); Sign = 'delete'; Script = '$s = Connect-DelegatedTenant @a; Disconnect-DelegatedTenant $s' }
         @{ When = 'during a command of a session'; Faults = @('stall@receive'); Sign = 'receive'; Script = '$s = Connect-DelegatedTenant @a; try { Invoke-TenantCmdlet $s { Get-Mailbox } } finally { Disconnect-DelegatedTenant $s }' }
     ) {
         $own = Start-Simulator (@('--no-cookie') + @($Faults | ForEach-Object { '--fault', $_ }))
@@ -209,6 +209,8 @@ Describe 'Sessions that never leak' -Skip:(-not $env:DT_SIM) {
         $pipeline = Start-Pipeline $Script $with
         if ($Full) { Wait-Until { $pipeline.Shell.Streams.Progress.Count } } else { Wait-Until { (Get-SimulatorStat $own).operations.$Sign } }
         Stop-Pipeline $pipeline
+        # Only now is it answered what was put off until the stop.
+        Clear-SimulatorFault $own
         Wait-Until { (Get-SimulatorStat $own).open -eq $expected }
         Wait-Until { @(Get-DelegatedTenant -All | Where-Object { $_.ConnectionUri -like "$($own.Uri)*" }).Count -eq $expected }
     }

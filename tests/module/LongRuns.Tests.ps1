@@ -62,8 +62,7 @@ Describe 'The state of a session' {
 Describe 'Invoke-TenantCmdlet -Reconnect' {
     BeforeAll { $tenant = Start-Simulator '--keep-alive', '100' }
     AfterEach {
-        $client = [Net.Http.HttpClient]::new()
-        try { $null = $client.DeleteAsync([uri]::new([uri] $tenant.Uri, '/sim/faults')).GetAwaiter().GetResult() } finally { $client.Dispose() }
+        Clear-SimulatorFault $tenant
         Disconnect-DelegatedTenant -Name *
     }
 
@@ -241,12 +240,15 @@ Describe 'Invoke-TenantCmdlet in long lists' {
 Describe 'An open that takes longer than a second' {
     It 'is shown as progress by <_>, until it is done' -ForEach 'Connect-DelegatedTenant', 'Invoke-TenantCmdlet' {
         $tenant = Start-Simulator
-        Set-SimulatorFault $tenant 'delay=1500@create'
+        Set-SimulatorFault $tenant 'delay=60000@create'
         $with = @{ ConnectionUri = $tenant.Uri; AllowUnencrypted = $true; NoProxy = $true; Organization = 'fabrikam.com'; Credential = (New-TestCredential) }
         if ($_ -eq 'Invoke-TenantCmdlet') { $with.ScriptBlock = { Get-OrganizationConfig } }
         $shell = [powershell]::Create()
         $null = $shell.AddScript('param($module, $command, $with) Import-Module $module; (& $command @with).Name; Disconnect-DelegatedTenant -Name *').AddArgument((Get-Module DelegatedTenant).Path).AddArgument($_).AddArgument($with)
-        @($shell.Invoke()).Count | Should -Be 1
+        $run = $shell.BeginInvoke()
+        while (-not $shell.Streams.Progress.Count -and -not $run.IsCompleted) { [Threading.Thread]::Sleep(20) }
+        Clear-SimulatorFault $tenant
+        @($shell.EndInvoke($run)).Count | Should -Be 1
         $shown = @($shell.Streams.Progress | Where-Object Activity -EQ 'Opening a session on fabrikam.com')
         $shown.RecordType | Should -Be 'Processing', 'Completed'
         $shown[0].StatusDescription | Should -Be 'Signing in at 127.0.0.1'

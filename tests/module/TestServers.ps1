@@ -100,6 +100,13 @@ function Set-SimulatorFault($Server, [string[]] $Fault) {
     finally { $client.Dispose() }
 }
 
+# Disarms them, and ends a delay that one has caused.
+function Clear-SimulatorFault($Server) {
+    $client = [Net.Http.HttpClient]::new()
+    try { $null = $client.DeleteAsync([uri]::new([uri] $Server.Uri, '/sim/faults')).GetAwaiter().GetResult().EnsureSuccessStatusCode() }
+    finally { $client.Dispose() }
+}
+
 # The judge: a genuine PSSession on the same server.
 function New-JudgeSession([string] $Configuration) {
     $modules = "$script:Shared/endpoint/Modules"
