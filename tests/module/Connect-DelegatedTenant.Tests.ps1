@@ -2,7 +2,7 @@ BeforeAll {
     . "$PSScriptRoot/TestServers.ps1"
     Import-ModuleUnderTest
     $endpoint = Start-Endpoint '--max-shells', '2'
-    $plain = @{ ConnectionUri = $endpoint.Uri; AllowUnencrypted = $true; OpenTimeout = 20000 }
+    $plain = @{ ConnectionUri = $endpoint.Uri; AllowUnencrypted = $true }
     # A port that nobody listens on: taken, then given back.
     $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
     $listener.Start()
@@ -82,7 +82,7 @@ Describe 'Connect-DelegatedTenant' {
     It 'takes a real PSSessionOption' {
         $option = [System.Management.Automation.Remoting.PSSessionOption]::new()
         $option.NoEncryption = $true
-        $option.OpenTimeout = [timespan]::FromSeconds(20)
+        $option.OpenTimeout = [timespan]::FromSeconds(120)
         $session = Connect-DelegatedTenant $endpoint.Uri -Credential (New-TestCredential) -SessionOption $option
         $session.State -eq 'Opened' | Should -BeTrue
     }

@@ -108,7 +108,7 @@ Describe 'Disconnect-DelegatedTenant' {
 
 Describe 'The end of the module and of PowerShell' {
     It 'closes what is open when the module is removed' {
-        $script = 'param($module, $uri, $password) Import-Module $module; $null = Connect-DelegatedTenant $uri -AllowUnencrypted -Credential ([pscredential]::new("admin@partner.com", $password)) -OpenTimeout 15000 -ErrorAction Stop; Remove-Module DelegatedTenant'
+        $script = 'param($module, $uri, $password) Import-Module $module; $null = Connect-DelegatedTenant $uri -AllowUnencrypted -Credential ([pscredential]::new("admin@partner.com", $password)) -ErrorAction Stop; Remove-Module DelegatedTenant'
         $shell = [powershell]::Create()
         $null = $shell.AddScript($script).AddArgument("$Checkout/module/DelegatedTenant/DelegatedTenant.psd1").AddArgument($endpoint.Uri).AddArgument((New-TestCredential).Password)
         $shell.Invoke()

@@ -90,7 +90,7 @@ function Get-SimulatorStat($Server) {
 }
 
 function Connect-Endpoint($Server, [hashtable] $With = @{}) {
-    Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -OpenTimeout 30000 -ErrorAction Stop @With
+    Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -ErrorAction Stop @With
 }
 
 # Arms faults: kind[=value][@operation[:n]].
