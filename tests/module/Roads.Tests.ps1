@@ -105,6 +105,10 @@ Describe 'Both roads' {
         @{ Text = 'Get-Mailbox -ResultSize 3 -WarningAction SilentlyContinue | Remove-MailboxPermission -User u'; Answers = 0, 1 }
         @{ Text = 'Get-Mailbox -ResultSize 3 -WarningAction SilentlyContinue | Remove-MailboxPermission -User u'; Answers = 2, 3 }
         @{ Text = 'Get-Mailbox -ResultSize 2 -WarningAction SilentlyContinue | Set-Mailbox -Office x -What'; Answers = @() }
+        @{ Text = 'Test-Mandatory'; Answers = 'a', 5 }
+        @{ Text = 'Test-Mandatory -Second 5'; Answers = 'a' }
+        @{ Text = 'Get-Mailbox -ResultSize 2 | Remove-MailboxPermission -Confirm:$false'; Answers = 'u' }
+        @{ Text = 'Get-Mailbox -ResultSize 2 | Get-MailboxStatistics'; Answers = @() }
     ) {
         param($Text, $Answers)
         $logs = foreach ($session in $script:Wsman, $script:Rest) {
@@ -112,6 +116,18 @@ Describe 'Both roads' {
         }
         $logs[0] | Should -Not -BeNullOrEmpty
         $logs[1] | Should -Be $logs[0]
+    }
+    It 'say what is missing where nobody gives it' {
+        # On the other road the server tells what its host told it; here it is as with the functions of Microsoft's module, which are local.
+        foreach ($text in 'New-Mailbox', 'New-Mailbox -Name x') {
+            $log = Invoke-Recorded "try { Invoke-TenantCmdlet `$s { $text } -ErrorAction Stop } catch { `"`$(`$_.FullyQualifiedErrorId) `$(`$_.CategoryInfo): `$_`" }" $script:Rest
+            $log[-1] | Should -BeLike 'Write out MissingMandatoryParameter,New-Mailbox InvalidArgument: (:) `[New-Mailbox`], ParameterBindingException: Cannot process command because of one or more missing mandatory parameters:*Password.'
+        }
+        Invoke-Recorded 'Invoke-TenantCmdlet $s { Test-Mandatory }' $script:Rest '', 5 | Select-Object -Last 1 | Should -Be "Write out Cannot bind argument to parameter 'First' because it is an empty string."
+    }
+    It 'take a secret that is asked for' {
+        (Invoke-Recorded 'Invoke-TenantCmdlet $s { New-Mailbox } | ForEach-Object Alias' $script:Rest 'asked', (New-TestCredential x 'long enough').Password)[-1] | Should -Be 'Write out asked'
+        Invoke-TenantCmdlet $script:Rest { Remove-Mailbox asked -Confirm:$false }
     }
     It 'stop with the caller, as early as he likes' {
         foreach ($session in @($script:Wsman, $script:Rest) * 5) {

@@ -90,6 +90,25 @@ impl Bound {
         self.description.is_none() && matches!(short, Some("AmbiguousParameterSetException" | "ParameterBindingException"))
     }
 
+    /// The mandatory parameters that have no value, by what the module tells; with `fed` not those that take what is piped in. As in
+    /// the engine the default set decides, where it is left; where several others are, nothing is certain.
+    pub(super) fn missing(&self, fed: bool) -> Vec<&Parameter> {
+        let Some(told) = self.description.as_deref() else { return Vec::new() };
+        let named = told.parameters.iter().flat_map(|p| &p.places).map(|p| p.sets).filter(|s| *s != ALL_SETS).fold(0, |all, s| all | s);
+        let left = named & self.sets;
+        let set = match told.default_set & left {
+            default if default != 0 && told.default_set != ALL_SETS => default,
+            _ if named == 0 => ALL_SETS,
+            _ if left.count_ones() == 1 => left,
+            _ => return Vec::new(),
+        };
+        let lacks = |p: &&Parameter| {
+            let places = || p.places_in(set);
+            places().any(|place| place.mandatory) && !(fed && places().any(|place| place.by_value || place.by_name))
+        };
+        told.parameters.iter().filter(|p| self.parameter(&p.name).is_none()).filter(lacks).collect()
+    }
+
     /// Gives a parameter that is known its value, and leaves the sets that it is in.
     pub(super) fn give(&mut self, parameter: &Parameter, value: Value) {
         let left = self.sets & parameter.sets();
@@ -437,6 +456,43 @@ mod tests {
         ] {
             assert!(by_guess(&command(cmdlet, arguments)).unwrap_err().id.ends_with(cmdlet), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn what_is_mandatory_and_missing_is_what_the_engine_asks_for() {
+        // Each as PowerShell 7.6 names it for the same function.
+        let script = "function script:New-Thing { param([Parameter(Mandatory,Position=0)] $Name, [Parameter(Mandatory)] $Password, $Other) }
+            function script:Set-Thing { [CmdletBinding(DefaultParameterSetName='A')] param(\
+            [Parameter(Mandatory,ValueFromPipeline,Position=0)] $Identity, [Parameter(Mandatory,ValueFromPipelineByPropertyName)] $User,\
+            [Parameter(ParameterSetName='A')] $A, [Parameter(ParameterSetName='B',Mandatory)] $B) }
+            function script:Two-Sets { [CmdletBinding(DefaultParameterSetName='A')] param([Parameter(ParameterSetName='A',Mandatory)] $A,\
+            [Parameter(ParameterSetName='B')] $B) }
+            function script:No-Default { param([Parameter(ParameterSetName='A',Mandatory)] $A, [Parameter(ParameterSetName='B',Mandatory)] $B,\
+            [Parameter(Mandatory)] $C) }";
+        for (cmdlet, arguments, fed, expected) in [
+            ("New-Thing", &[][..], false, "Name Password"),
+            ("New-Thing", &[("", Value::from("a"))], false, "Password"),
+            ("New-Thing", &[], true, "Name Password"),
+            ("Set-Thing", &[], false, "Identity User"),
+            ("Set-Thing", &[], true, ""),
+            ("Set-Thing", &[("", "x".into())], false, "User"),
+            ("Set-Thing", &[("-B:", 1.into()), ("-User:", 1.into()), ("-Identity:", 1.into())], false, ""),
+            ("Two-Sets", &[], false, "A"),
+            ("Two-Sets", &[("-B:", 1.into())], false, ""),
+            // Which set is meant is not certain: the service is to say.
+            ("No-Default", &[], false, ""),
+            ("No-Default", &[("-A:", 1.into())], false, "C"),
+        ] {
+            let told = Arc::new(functions(script).find(|d| &*d.name == cmdlet).unwrap());
+            let bound = by_description(&command(cmdlet, arguments), &told).map_err(|f| f.message).unwrap();
+            let names: Vec<&str> = bound.missing(fed).into_iter().map(|p| &*p.name).collect();
+            assert_eq!(names.join(" "), expected, "{cmdlet} {arguments:?} {fed}");
+        }
+        let told = Arc::new(functions(script).find(|d| &*d.name == "Set-Thing").unwrap());
+        let bound = by_description(&command("Set-Thing", &[]), &told).map_err(|f| f.message).unwrap();
+        let lacking = crate::transport::rest::input::bind(&bound, &"x".into()).unwrap_err();
+        assert_eq!((lacking.id.as_str(), lacking.target_name.as_str()), ("InputObjectMissingMandatory,Set-Thing", "x"));
+        assert!(lacking.message.ends_with("to bind all mandatory parameters:  User"), "{}", lacking.message);
     }
 
     #[test]

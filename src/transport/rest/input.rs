@@ -30,6 +30,14 @@ pub(super) fn bind(bound: &Bound, input: &Value) -> Result<Bound, Failure> {
         let message = "The input object cannot be bound to any parameters for the command either because the command does not take pipeline input or the input and its properties do not match any of the parameters that take pipeline input.";
         return Err(refused(&bound.name, message.to_owned(), "InputObjectNotBound").about(&encode::text(input)));
     }
+    let missing: Vec<&str> = with.missing(false).into_iter().map(|p| &*p.name).collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "The input object cannot be bound because it did not contain the information required to bind all mandatory parameters:  {}",
+            missing.join(" ")
+        );
+        return Err(refused(&bound.name, message, "InputObjectMissingMandatory").about(&encode::text(input)));
+    }
     with.input = Some(Box::new(input.clone()));
     Ok(with)
 }

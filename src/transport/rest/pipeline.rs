@@ -1,6 +1,7 @@
 //! A converted script block, run here: each cmdlet is a request, what it gives goes to the next.
 
 mod confirm;
+mod mandatory;
 
 use super::batch::{self, MOST_MEMBERS};
 use super::bind::{self, Action, Bound};
@@ -12,7 +13,7 @@ use super::{Road, Shared, encode, input, tables};
 use crate::clixml::{self, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::psrp::{Command, Merge, PowerShell};
-use crate::transport::{Channel, Intake, Record, RecordKind, Reply, Work, lock};
+use crate::transport::{Channel, HostCallHead, Intake, Record, RecordKind, Refusal, Reply, Work, lock};
 use confirm::Answer;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -157,7 +158,8 @@ impl Run {
 
     /// The commands of a statement, bound before any of them runs. What only the service's module can tell is asked for first,
     /// of all of them at once.
-    async fn stages(&self, statement: &[Command], mut fed: bool) -> Result<Vec<Stage>> {
+    async fn stages(&mut self, statement: &[Command], mut fed: bool) -> Result<Vec<Stage>> {
+        let input = fed;
         let mut stages = Vec::new();
         let mut doubtful = Vec::new();
         for command in statement {
@@ -175,21 +177,24 @@ impl Run {
         if !doubtful.is_empty() {
             self.road.learn(&doubtful.iter().map(|c| c.text.trim()).collect::<Vec<_>>()).await?;
         }
-        let stage = |(command, stage): (Arc<Command>, Option<Stage>)| match stage {
-            Some(stage) => Ok(stage),
-            None => {
-                let bound = self.bound(&command).map_err(|f| ended_by(&f))?;
-                Ok(Stage::Cmdlet(Box::new(Cmdlet { bound, merge: command.merge, waiting: Vec::new() })))
-            }
-        };
-        let stages = stages.into_iter().map(stage).collect::<Result<Vec<_>>>()?;
+        let mut bound_stages = Vec::with_capacity(stages.len());
+        for (place, (command, stage)) in stages.into_iter().enumerate() {
+            bound_stages.push(match stage {
+                Some(stage) => stage,
+                None => {
+                    let mut bound = self.bound(&command).map_err(|f| ended_by(&f))?;
+                    self.supply(&mut bound, place, input || place > 0).await?;
+                    Stage::Cmdlet(Box::new(Cmdlet { bound, merge: command.merge, waiting: Vec::new() }))
+                }
+            });
+        }
         // What has no form on this road is told before the first of them has run.
-        for stage in stages.iter().skip(1) {
+        for stage in bound_stages.iter().skip(1) {
             if let Stage::Cmdlet(cmdlet) = stage {
                 encode::body(&cmdlet.bound.name, &cmdlet.bound.parameters)?;
             }
         }
-        Ok(stages)
+        Ok(bound_stages)
     }
 
     /// Whether only the module can tell what is meant, or whether the user is to be asked. What is piped into a cmdlet that
@@ -349,6 +354,16 @@ impl Run {
         self.run_all(members, merge, rest).await
     }
 
+    /// Has every cmdlet run with what waits for it: what came before is told before what comes now. Whether no more is wanted.
+    async fn flush_all(&mut self, stages: &mut [Stage]) -> Result<bool> {
+        for at in 0..stages.len() {
+            if matches!(stages[at], Stage::Cmdlet(_)) && Box::pin(self.flush(&mut stages[at..])).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The same cmdlet with each of some inputs, in one request where that is as good.
     async fn run_all(&mut self, members: Vec<Bound>, merge: Merge, rest: &mut [Stage]) -> Result<bool> {
         if let [first, _, ..] = members.as_slice()
@@ -379,7 +394,9 @@ impl Run {
         let failure = match self.road.known(&bound.name) {
             None => refusal,
             Some(description) => {
-                let anew = bind::by_description(&bound.written, &description).map_err(|f| ended_by(&f))?;
+                let mut anew = bind::by_description(&bound.written, &description).map_err(|f| ended_by(&f))?;
+                // Only the first cmdlet of a pipeline runs without input.
+                self.supply(&mut anew, 0, bound.input.is_some()).await?;
                 match bound.input.as_deref().map_or(Ok(anew.clone()), |value| input::bind(&anew, value)) {
                     Err(failure) => failure,
                     Ok(same) if same.parameters == bound.parameters => refusal,
@@ -474,6 +491,21 @@ impl Run {
         Ok(false)
     }
 
+    /// Asks the caller's host, and waits for what it says.
+    async fn call_host(&mut self, method: i32, name: &str, parameters: Vec<Value>) -> Result<std::result::Result<Option<Value>, Refusal>> {
+        self.calls += 1;
+        let head = HostCallHead { call_id: self.calls, method, method_name: name.to_owned() };
+        self.channel.expect_reply(false, &head);
+        self.channel.push(vec![Record::host_call(head, parameters)]).await;
+        loop {
+            match self.replies.recv().await {
+                Some(reply) if reply.call_id == self.calls => return Ok(reply.result),
+                Some(_) => {}
+                None => return Err(Error::new(ErrorKind::Cancelled, CONTEXT, "nobody answers any more")),
+            }
+        }
+    }
+
     fn request(&self, bound: &Bound, parameters: &[(String, Value)]) -> Result<Request> {
         let waits = self.waits.clone();
         let patience: Patience = Arc::new(move |wait| {
@@ -507,12 +539,14 @@ impl Run {
                 if !answer.records.is_empty() && self.pass(rest, answer.records).await? {
                     return Ok(true);
                 }
+                // With more pages to come it is not true that there is more.
+                let warnings: Vec<&String> = answer.warnings.iter().filter(|w| !(more && w.contains("more results"))).collect();
+                if (!answer.failures.is_empty() || !warnings.is_empty()) && self.flush_all(rest).await? {
+                    return Ok(true);
+                }
                 self.report(&answer.failures, bound, merge, rest).await?;
-                for warning in &answer.warnings {
-                    // With more pages to come it is not true.
-                    if !(more && warning.contains("more results")) {
-                        self.warn(warning, bound, merge, rest).await?;
-                    }
+                for warning in warnings {
+                    self.warn(warning, bound, merge, rest).await?;
                 }
                 Ok(false)
             }

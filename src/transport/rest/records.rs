@@ -115,8 +115,8 @@ pub(super) fn host_line(text: &str) -> Record {
     Record::host_call(head, vec![text.into()])
 }
 
-/// PromptForChoice of ShouldProcess, in the words of the engine.
-pub(super) fn confirm_call(call_id: i64, question: &str) -> (HostCallHead, Vec<Value>) {
+/// What PromptForChoice is given by ShouldProcess, in the words of the engine.
+pub(super) fn confirmation(question: &str) -> Vec<Value> {
     let choice =
         |label: &str, help: &str| Value::from(Object::bag(vec![Property::new("label", label), Property::new("helpMessage", help)]));
     let choices = Object::list(vec![
@@ -126,6 +126,5 @@ pub(super) fn confirm_call(call_id: i64, question: &str) -> (HostCallHead, Vec<V
         choice("No to A&ll", "Skip this operation and all subsequent operations."),
     ]);
     let message = format!("Are you sure you want to perform this action?\n{question}");
-    let head = HostCallHead { call_id, method: 26, method_name: String::from("PromptForChoice") };
-    (head, vec!["Confirm".into(), message.into(), choices.into(), 0.into()])
+    vec!["Confirm".into(), message.into(), choices.into(), 0.into()]
 }

@@ -85,7 +85,8 @@ fn the_module_is_asked_for_once_and_only_where_it_is_needed() {
 #[test]
 fn a_pipeline_is_bound_before_any_of_it_runs() {
     let (server, session) = service(200, nothing);
-    let record = refusal(&session, &[("Set-Thing", &[("-Loud", NONE), ("", true.into())]), ("Stop-Thing", &[("-Nothing", NONE)])]);
+    let record =
+        refusal(&session, &[("Set-Thing", &[("", "a".into()), ("-Loud", NONE), ("", true.into())]), ("Stop-Thing", &[("-Nothing", NONE)])]);
     assert!(record.contains("NamedParameterNotFound,Stop-Thing"), "{record}");
     let record = refusal(&session, &[("Get-Thing", &[]), ("Select-Object", &[("-E", NONE), ("", "Name".into())])]);
     assert!(record.contains("AmbiguousParameter,Microsoft.PowerShell.Commands.SelectObjectCommand"), "{record}");

@@ -1,10 +1,9 @@
 //! ShouldProcess: the questions before a cmdlet runs, and what -WhatIf says.
 
-use super::{CONTEXT, Run, Stage, ended_by};
+use super::{Run, Stage, ended_by};
 use crate::clixml::Value;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::psrp::Merge;
-use crate::transport::Record;
 use crate::transport::rest::bind::Bound;
 use crate::transport::rest::pages::{Limit, Outcome, Pages};
 use crate::transport::rest::records::{self, Failure};
@@ -81,17 +80,7 @@ impl Run {
     }
 
     async fn ask(&mut self, question: &str, bound: &Bound) -> Result<bool> {
-        self.calls += 1;
-        let (head, parameters) = records::confirm_call(self.calls, question);
-        self.channel.expect_reply(false, &head);
-        self.channel.push(vec![Record::host_call(head, parameters)]).await;
-        let answer = loop {
-            match self.replies.recv().await {
-                Some(reply) if reply.call_id == self.calls => break reply.result,
-                Some(_) => {}
-                None => return Err(Error::new(ErrorKind::Cancelled, CONTEXT, "nobody answers any more")),
-            }
-        };
+        let answer = self.call_host(26, "PromptForChoice", records::confirmation(question)).await?;
         match answer {
             Ok(value) => Ok(match value.as_ref().and_then(Value::as_i64) {
                 Some(0) => true,
