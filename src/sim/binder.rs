@@ -337,6 +337,11 @@ impl Binder {
             }
             return Ok(());
         }
+        if parameter.mandatory && matches!(&value, Value::String(_)) && text_of(&value).is_empty() {
+            let message = format!("Cannot bind argument to parameter '{}' because it is an empty string.", parameter.name);
+            let id = format!("ParameterArgumentValidationErrorEmptyStringNotAllowed,{}", self.cmdlet);
+            return Err(Failure::new(VALIDATION, message, id, Category::InvalidData, self.cmdlet));
+        }
         if matches!(value, Value::Nil) && !matches!(parameter.kind, Kind::Switch | Kind::Bool) {
             bound.set(parameter.name, value);
             return Ok(());

@@ -277,7 +277,7 @@ impl Runspace {
                 _ => answer.property(parameter.name).cloned(),
             };
             let value = value.map(|v| v.property("V").cloned().unwrap_or(v));
-            match value.filter(|v| !text_of(v).is_empty()) {
+            match value.filter(|v| *v != Value::Nil) {
                 Some(value) => binder.set(bound, parameter, value)?,
                 None => return Err(binder.missing_error(missing).into()),
             }
