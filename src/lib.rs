@@ -15,7 +15,7 @@
 //! psrp           MS-PSRP without I/O, both ends: fragments, messages, pool, pipelines, session key
 //! clixml         CLIXML <-> Value, without I/O
 //! xml            the only XML reading and writing
-//! error, secret  used by all
+//! error, secret, lock   used by all
 //! runtime        the tokio runtime
 //! sim            a simulated tenant: psrp's and soap's server halves, the REST road, the token endpoint (feature `sim`)
 //! ```
@@ -31,6 +31,7 @@ pub mod clixml;
 pub mod error;
 mod ffi;
 mod ledger;
+mod lock;
 pub mod psrp;
 mod runtime;
 pub mod secret;

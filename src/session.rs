@@ -12,9 +12,10 @@ pub use invocation::{Invocation, Next};
 
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::ledger::Ledger;
+use crate::lock::lock;
 use crate::runtime;
 use crate::secret::Secret;
-use crate::transport::{Channel, Road, Turn, Turns, lock};
+use crate::transport::{Channel, Road, Turn, Turns};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

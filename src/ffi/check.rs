@@ -2,8 +2,8 @@
 
 use super::handle::{borrow, free};
 use super::*;
+use crate::lock::lock;
 use crate::session::{Check, Outcome, Step, Wait};
-use std::sync::PoisonError;
 
 /// A walk to a tenant: name, TCP, TLS, HTTP, sign-in, shell, and the organization that the server names.
 pub struct dt_check {
@@ -74,7 +74,7 @@ pub const DT_STEP_SKIPPED: i32 = 3;
 pub unsafe extern "C" fn dt_check_start(options: *const dt_options, check: *mut *mut dt_check, error: *mut *mut dt_error) -> dt_status {
     guard(error, || {
         let out = unsafe { Output::<dt_check>::new(check)? };
-        let options = unsafe { borrow(options)? }.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let options = lock(&*unsafe { borrow(options)? }).clone();
         out.fill(Check::start(&options)?);
         Ok(DT_STATUS_OK)
     })

@@ -2,8 +2,9 @@
 
 use super::handle::{borrow, free};
 use super::*;
+use crate::lock::lock;
 use crate::session::{Command, RecordKind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// What is to run: statements of commands with arguments, or a question for command metadata. Built once, invoked any
 /// number of times.
@@ -25,7 +26,7 @@ pub const DT_STREAM_ALL: i32 = 100;
 unsafe fn change(command: *mut dt_command, how: impl FnOnce(&mut Command) -> Result<()>) -> Result<dt_status> {
     // SAFETY: the same promise.
     let command = unsafe { borrow(command)? };
-    how(&mut command.lock().unwrap_or_else(PoisonError::into_inner))?;
+    how(&mut lock(&command))?;
     Ok(DT_STATUS_OK)
 }
 

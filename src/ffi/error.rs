@@ -42,17 +42,13 @@ impl From<Error> for ErrorContent {
     }
 }
 
-/// The error and what lies beneath it, leaving out a source that the text already tells.
+/// The error and what lies at the bottom of it, unless the text tells that already. What is between is of the libraries' layers.
 fn message(error: &Error) -> String {
     let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(beneath) = source {
-        let told = beneath.to_string();
-        if !text.ends_with(&told) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        source = beneath.source();
+    let bottom = std::iter::successors(error.source(), |&above| above.source()).last().map(ToString::to_string);
+    if let Some(bottom) = bottom.filter(|b| !text.ends_with(b)) {
+        text.push_str(": ");
+        text.push_str(&bottom);
     }
     text
 }

@@ -3,8 +3,8 @@
 use super::handle::borrow_optional;
 use super::*;
 use crate::clixml::{Object, Property, Value, date_time, type_names, write_document};
+use crate::lock::lock;
 use crate::session::{self, Holder, Options, Wait};
-use std::sync::PoisonError;
 use uuid::Uuid;
 
 /// What a fallible function answers. `DT_STATUS_OK`, `DT_STATUS_PENDING` and `DT_STATUS_END` are not errors; from
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn dt_library_ledger(options: *const dt_options, text: *mu
     guard(error, || {
         let out = unsafe { Output::<dt_text>::new(text)? };
         let options = match unsafe { borrow_optional(options)? } {
-            Some(options) => options.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Some(options) => lock(&options).clone(),
             None => Options::new(),
         };
         let values: Vec<Value> = session::ledger(&options).iter().map(told).collect();

@@ -3,9 +3,10 @@
 use super::handle::{borrow, free};
 use super::text::dt_text;
 use super::*;
+use crate::lock::lock;
 use crate::secret::Secret;
 use crate::session::{Options, token_endpoint};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// What a session is opened with. Used any number of times; a session takes a copy.
 pub struct dt_options {
@@ -102,7 +103,7 @@ pub unsafe extern "C" fn dt_options_set(
     guard(error, || {
         let options = unsafe { borrow(options)? };
         let (key, value) = unsafe { (string("key", key)?, string("value", value)?) };
-        options.lock().unwrap_or_else(PoisonError::into_inner).set(key, value)?;
+        lock(&options).set(key, value)?;
         Ok(DT_STATUS_OK)
     })
 }
@@ -132,7 +133,7 @@ pub unsafe extern "C" fn dt_options_set_secret(
         let options = unsafe { borrow(options)? };
         let key = unsafe { string("key", key)? };
         let value = Secret::new(unsafe { counted_string("value", value, length)? }.to_owned());
-        options.lock().unwrap_or_else(PoisonError::into_inner).set_secret(key, value)?;
+        lock(&options).set_secret(key, value)?;
         Ok(DT_STATUS_OK)
     })
 }
@@ -153,7 +154,7 @@ pub unsafe extern "C" fn dt_options_token_endpoint(
 ) -> dt_status {
     guard(error, || {
         let out = unsafe { Output::<dt_text>::new(endpoint)? };
-        let options = unsafe { borrow(options)? }.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let options = lock(&*unsafe { borrow(options)? }).clone();
         out.fill(token_endpoint(&options)?.as_str().into());
         Ok(DT_STATUS_OK)
     })

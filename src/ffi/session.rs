@@ -2,9 +2,10 @@
 
 use super::handle::{borrow, borrow_optional, free};
 use super::*;
+use crate::lock::lock;
 use crate::secret::Secret;
 use crate::session::{Session, TextList};
-use std::sync::{OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 /// A session on one tenant. It runs one command at a time.
 pub struct dt_session {
@@ -90,7 +91,7 @@ pub unsafe extern "C" fn dt_session_connect(
 ) -> dt_status {
     guard(error, || {
         let out = unsafe { Output::<dt_session>::new(session)? };
-        let options = unsafe { borrow(options)? }.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let options = lock(&*unsafe { borrow(options)? }).clone();
         let cancel = unsafe { borrow_optional(cancel)? };
         out.fill(Session::connect(&options, cancel.as_deref())?.into());
         Ok(DT_STATUS_OK)
@@ -112,7 +113,7 @@ pub unsafe extern "C" fn dt_session_open(
 ) -> dt_status {
     guard(error, || {
         let out = unsafe { Output::<dt_session>::new(session)? };
-        let options = unsafe { borrow(options)? }.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let options = lock(&*unsafe { borrow(options)? }).clone();
         out.fill(Session::open(&options)?.into());
         Ok(DT_STATUS_OK)
     })
@@ -458,7 +459,7 @@ pub unsafe extern "C" fn dt_session_invoke(
         let out = unsafe { Output::<dt_invocation>::new(invocation)? };
         let content = unsafe { borrow(session)? };
         let command = unsafe { borrow(command)? };
-        out.fill(content.session.invoke(&command.lock().unwrap_or_else(PoisonError::into_inner))?);
+        out.fill(content.session.invoke(&lock(&command))?);
         Ok(DT_STATUS_OK)
     })
 }

@@ -8,10 +8,11 @@
 
 mod page;
 
+use crate::lock::lock;
 use page::{Page, Written};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, io};
 
@@ -97,10 +98,6 @@ pub fn now() -> u64 {
 }
 
 static LEDGERS: Mutex<Vec<Arc<Ledger>>> = Mutex::new(Vec::new());
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Ledger {
     /// The ledger that a setting names, one for the process: a folder, [`NO_LEDGER`], or None for the environment's

@@ -4,7 +4,8 @@
 use super::Core;
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::ledger::{self, Account, Holder, Ledger};
-use crate::transport::{Listener, lock};
+use crate::lock::lock;
+use crate::transport::Listener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;

@@ -3,8 +3,9 @@
 use super::{Session, Wait};
 use crate::clixml::Value;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use crate::runtime;
-use crate::transport::{Channel, Record, Refusal, Taken, lock};
+use crate::transport::{Channel, Record, Refusal, Taken};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;

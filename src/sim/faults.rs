@@ -3,10 +3,11 @@
 use super::entra;
 use super::rest::ErrorShape;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -315,12 +316,12 @@ pub struct Faults {
 impl Faults {
     /// Arms one more.
     pub fn arm(&self, fault: Fault) {
-        self.armed.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+        lock(&self.armed).push(fault);
     }
 
     /// Disarms all.
     pub fn clear(&self) {
-        self.armed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.armed).clear();
         self.cleared.send_replace(());
     }
 
@@ -336,7 +337,7 @@ impl Faults {
 
     /// The fault that goes off now, if one does. Each call counts as one operation for the faults that act in this phase.
     pub fn fire(&self, operation: Operation, phase: Phase) -> Option<FaultKind> {
-        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut armed = lock(&self.armed);
         let mut due = None;
         for (place, fault) in armed.iter_mut().enumerate() {
             if !(fault.operation == operation || fault.operation == Operation::Any) || !fault.kind.acts(phase) {

@@ -2,6 +2,7 @@
 //! Receives wait asynchronously, pipelines (which run on threads of their own) wait on a condition.
 
 use crate::clixml::Value;
+use crate::lock::lock;
 use crate::psrp::HostResponse;
 use crate::transport::soap::Fault;
 use bytes::Bytes;
@@ -57,7 +58,7 @@ pub struct Flow {
 
 impl Flow {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Adds output at once.

@@ -9,6 +9,7 @@ use super::records::{Category, Failure, SERVER, time_stamp};
 use super::runspace::{Halt, Runspace};
 use super::tenant::Service;
 use crate::clixml::{Content, Object, Value, type_names};
+use crate::lock::lock;
 use crate::psrp::{
     Fragmenter, HostInfo, MessageType, PoolState, ServerPipeline, ServerPipelineEvent, ServerPool, ServerPoolEvent, SessionKey,
 };
@@ -16,7 +17,7 @@ use crate::transport::soap::{Created, Fault, Response, SignalCode, Stream, code}
 use bytes::{BufMut, Bytes, BytesMut};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -35,7 +36,7 @@ pub struct Running {
 impl Running {
     /// The protocol's half of it; to be held only while fragments are made or read.
     pub fn pipeline(&self) -> MutexGuard<'_, ServerPipeline> {
-        self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pipeline)
     }
 }
 
@@ -76,10 +77,6 @@ impl Drop for Turn<'_> {
         *lock(&self.0.busy) = false;
         self.0.wake_commands();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a shell needs to begin.

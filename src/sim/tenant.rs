@@ -7,11 +7,12 @@ use super::rest::Rest;
 use super::server;
 use super::shell::{Shell, expired_shell, malformed, over_budget, too_many_shells};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use crate::transport::soap;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -466,10 +467,6 @@ pub struct Service {
     /// Authorization headers that are refused from now on.
     refused: Mutex<HashSet<String>>,
     creating: Mutex<()>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Service {

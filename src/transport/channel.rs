@@ -3,9 +3,10 @@
 use super::{HostCallHead, Record};
 use crate::clixml::Value;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Batches that wait for a caller before the road stops fetching: a batch is what one reply held.
@@ -16,11 +17,6 @@ pub const COLLECTED_BYTES: usize = 512 << 20;
 
 /// Input objects that wait for the network.
 const WAITING_INPUT: usize = 64;
-
-/// Takes a lock that a panic elsewhere may have poisoned: what it guards is whole between any two statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What a caller takes from a channel.
 #[derive(Debug)]

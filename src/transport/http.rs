@@ -10,6 +10,7 @@ mod proxy;
 mod tls;
 
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::lock::lock;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -358,7 +359,7 @@ impl HttpClient {
     }
 
     fn cookies(&self) -> std::sync::MutexGuard<'_, Jar> {
-        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.cookies)
     }
 }
 

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may use whom, downward only. A module belongs to the longest name here that its path begins with; what stands below
-/// may be used by what stands above and names it. `error` and `secret` are for all.
-const LAYERS: [(&str, &[&str]); 18] = [
+/// may be used by what stands above and names it. `error`, `secret` and `lock` are for all.
+const LAYERS: [(&str, &[&str]); 19] = [
     ("ffi", &["session", "clixml"]),
     ("session", &["transport", "ledger", "clixml", "runtime"]),
     // The contract names its roads, and a road the contract it keeps.
@@ -29,8 +29,9 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("runtime", &[]),
     ("error", &[]),
     ("secret", &[]),
+    ("lock", &[]),
     // The map: it names all and is used by none.
-    ("", &["ffi", "session", "transport", "sim", "ledger", "psrp", "clixml", "xml", "runtime", "error", "secret"]),
+    ("", &["ffi", "session", "transport", "sim", "ledger", "psrp", "clixml", "xml", "runtime", "error", "secret", "lock"]),
 ];
 
 /// What only some layers may name: the word, and where.
@@ -214,7 +215,7 @@ fn forbidden(module: &[String], code: &str) -> Vec<String> {
     let refused = |path: &Vec<String>| {
         let used = layer(path);
         // From the root come its re-exports of `error`.
-        used != own && !used.is_empty() && !["error", "secret"].contains(&used) && !allowed.contains(&used)
+        used != own && !used.is_empty() && !["error", "secret", "lock"].contains(&used) && !allowed.contains(&used)
     };
     uses(module, code).into_iter().filter(refused).map(|p| p.join("::")).collect()
 }

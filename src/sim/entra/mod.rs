@@ -11,14 +11,15 @@ pub use codes::known as known_code;
 use super::faults::{FaultKind, Operation, Phase};
 use super::rest::Asked;
 use super::tenant::Service;
+use crate::lock::lock;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use codes::Trouble;
 use rand::Rng;
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -114,10 +115,6 @@ impl std::fmt::Debug for Entra {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Entra").field("issued", &self.issued()).finish()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn random() -> String {

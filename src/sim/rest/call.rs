@@ -8,11 +8,12 @@ use super::super::runspace::{Client, Runspace};
 use super::super::tenant::{Builder, Service};
 use super::secrets::Secrets;
 use crate::clixml::{self, Value};
+use crate::lock::lock;
 use crate::psrp::{HostCall, HostInfo, HostResponse, PipelineState, PowerShell, Stream};
 use crate::secret::Secret;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -100,7 +101,7 @@ impl Cursor {
                 }
             }
         }
-        page.confirmation = self.confirmation.lock().unwrap_or_else(PoisonError::into_inner).take();
+        page.confirmation = lock(&self.confirmation).take();
         Some(page)
     }
 }
@@ -196,7 +197,7 @@ impl Client for Caller {
 
     fn decides(&self, question: &str, validates: bool) -> Option<bool> {
         if validates {
-            *self.confirmation.lock().unwrap_or_else(PoisonError::into_inner) = Some(question.to_owned());
+            *lock(&self.confirmation) = Some(question.to_owned());
         }
         Some(!validates)
     }

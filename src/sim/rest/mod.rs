@@ -14,13 +14,14 @@ use super::entra::{Caller, Refused};
 use super::faults::{FaultKind, Operation, Phase};
 use super::organization::Organization;
 use super::tenant::{Account, Redirect, Service};
+use crate::lock::lock;
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderMap;
 use invoke::Pages;
 use secrets::Secrets;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use uuid::Uuid;
 
 /// What the REST road keeps.
@@ -117,10 +118,6 @@ impl Drop for AtWork<'_> {
             *n -= 1;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A call that may be made: by whom and where.

@@ -5,6 +5,7 @@ use super::failure::Attempt;
 use super::proxy::Routes;
 use super::{HttpOptions, certificate, tls};
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::lock::lock;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +13,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
@@ -205,9 +206,9 @@ impl Way<'_> {
     async fn secure(&self, stream: Box<dyn Stream>, options: &HttpOptions) -> Gone<()> {
         let name = server_name(self.attempt.url)?;
         // The proxy's own is another.
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.shown) = None;
         let connected = timeout(self.limit, TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream)).await;
-        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let shown = lock(&self.shown).take();
         let certificate = shown.and_then(|shown| certificate::described(&shown));
         let stream = match connected {
             Ok(Ok(stream)) => stream,

@@ -2,6 +2,7 @@
 
 use super::HttpOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -9,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The certificate that a server showed last, also where it was not taken.
 pub(super) type Shown = Arc<Mutex<Option<CertificateDer<'static>>>>;
@@ -119,7 +120,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
         if let Some(shown) = &self.shown {
-            *shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.clone().into_owned());
+            *lock(shown) = Some(end_entity.clone().into_owned());
         }
         let certificate = ParsedCertificate::try_from(end_entity)?;
         self.verify_issuer(end_entity, &certificate, intermediates, now)?;
