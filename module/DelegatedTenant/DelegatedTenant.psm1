@@ -7,7 +7,7 @@ if ("$($ExecutionContext.SessionState.LanguageMode)" -ne 'FullLanguage') { throw
 $script:Edition = @{
     OtherSystems = $PSVersionTable.PSEdition -eq 'Core'             # it may be Linux or macOS: $IsLinux and $IsMacOS exist
     Utf8Pointers = $PSVersionTable.PSEdition -eq 'Core'             # .NET Framework reads no UTF-8 string from a pointer
-    CleanBlock   = $PSVersionTable.PSVersion -ge [version] '7.3'    # a function may have a clean block, which 5.1 cannot even read
+    CleanBlock   = [bool] ('Clean' -as [System.Management.Automation.Language.TokenKind]) # 7.3: a function may have a clean block, which 5.1 cannot even read
 }
 
 foreach ($name in 'Connect-DelegatedTenant', 'Get-DelegatedTenant', 'Invoke-TenantCmdlet', 'Disconnect-DelegatedTenant', 'Import-DelegatedTenant', 'Test-DelegatedTenant') { . ([IO.Path]::Combine($PSScriptRoot, 'Public', "$name.ps1")) }
