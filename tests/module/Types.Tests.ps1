@@ -85,6 +85,18 @@ Describe 'A parameter on the REST road' {
         (Invoke-TenantCmdlet $script:Session { New-Mailbox typed -Password $using:secret }).Alias | Should -Be 'typed'
     }
 
+    It 'that is to be a SecureString and is a text does not go out' {
+        $before = (Get-SimulatorStat $script:Tenant).operations.rest
+        # The module is known for the second: it says which parameters are secrets.
+        foreach ($block in { New-Mailbox plain -Password 'a secret' }, { New-Mailbox plain -Pass 'a secret' }) {
+            $caught = try { Invoke-TenantCmdlet $script:Session $block -ErrorAction Stop } catch { $_ }
+            $caught.FullyQualifiedErrorId | Should -Be 'CannotConvertArgumentNoMessage,New-Mailbox'
+            "$caught" | Should -Match "parameter 'Password'"
+            "$caught" | Should -Not -Match 'a secret'
+        }
+        (Get-SimulatorStat $script:Tenant).operations.rest | Should -Be $before
+    }
+
     It 'that has no form there is refused by its name, before anything runs: <Type>' -TestCases @(
         @{ Type = 'a PSCredential'; Value = [pscredential]::new('user', (ConvertTo-SecureString 'pa55 word' -AsPlainText -Force)) }
         @{ Type = 'a PSCredential'; Value = @{ c = [pscredential]::new('user', (ConvertTo-SecureString 'pa55 word' -AsPlainText -Force)) } }

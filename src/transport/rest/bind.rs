@@ -90,6 +90,23 @@ impl Bound {
         self.description.is_none() && matches!(short, Some("AmbiguousParameterSetException" | "ParameterBindingException"))
     }
 
+    /// An error where a text was given for a SecureString: the engine does not take it, and it is not to go out readable.
+    pub(super) fn hides_secrets(&self) -> Result<(), Failure> {
+        let is_secret = |name: &str| match self.description.as_deref().and_then(|told| told.parameter(name)) {
+            Some(parameter) => parameter.type_name.to_ascii_lowercase().ends_with("securestring"),
+            None => name.eq_ignore_ascii_case("Password"),
+        };
+        match self.parameters.iter().find(|(name, value)| matches!(value.unwrapped(), Value::String(_)) && is_secret(name)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let message = format!(
+                    "Cannot bind parameter '{name}'. A text cannot be converted to type \"System.Security.SecureString\": make one of it with ConvertTo-SecureString."
+                );
+                Err(refused(&self.name, message, "CannotConvertArgumentNoMessage"))
+            }
+        }
+    }
+
     /// The mandatory parameters that have no value, by what the module tells; with `fed` not those that take what is piped in. As in
     /// the engine the default set decides, where it is left; where several others are, nothing is certain.
     pub(super) fn missing(&self, fed: bool) -> Vec<&Parameter> {

@@ -210,10 +210,12 @@ impl Run {
     }
 
     fn bound(&self, command: &Arc<Command>) -> std::result::Result<Bound, Failure> {
-        match self.road.known(command.text.trim()) {
+        let bound = match self.road.known(command.text.trim()) {
             Some(description) => bind::by_description(command, &description),
             None => bind::by_tables(command)?.map_or_else(|| bind::by_guess(command), Ok),
-        }
+        }?;
+        bound.hides_secrets()?;
+        Ok(bound)
     }
 
     async fn statement(&mut self, stages: &mut [Stage], input: Option<mpsc::Receiver<Value>>) -> Result<()> {
