@@ -108,13 +108,17 @@ BeforeAll {
                 $null = Wait-Job $job
                 $tell = { "job $($job.PSJobTypeName) $($job.State) more=$($job.HasMoreData) at=$($job.Location) [$($job.Command)] begun=$($null -ne $job.PSBeginTime) ended=$($null -ne $job.PSEndTime)"; foreach ($child in $job.ChildJobs) { "child $($child.State) more=$($child.HasMoreData) at=$($child.Location) [$($child.Command)] reason=$($child.JobStateInfo.Reason.Message) out=$($child.Output.Count) err=$($child.Error.Count)" } }
                 foreach ($line in & $tell) { $lines.Add($line) }
-                $job | Receive-Job -WarningVariable warned 2>&1 6>&1 3>$null | ForEach-Object $take
+                $job | Receive-Job -WarningVariable warned 2>&1 6>&1 3>$null | ForEach-Object {
+                    # The native job tells its children of -HideComputerName after it has begun: what came before says that it is hidden.
+                    $show = $_.PSObject.Properties['PSShowComputerName']
+                    if ($show -and $Verb -eq 'Invoke-Command' -and -not $with.HideComputerName) { $show.Value = $true }
+                    $_
+                } | ForEach-Object $take
                 foreach ($line in & $tell) { $lines.Add($line) }
                 Remove-Job $job
                 $lines.Add("left $(@(Get-Job).Count)")
                 if ($Row.Two) { $lines.Sort() }
-                # The native job tells its children of -HideComputerName after it has begun: what came before says False.
-                return @($lines -notmatch 'PSShowComputerName') -replace '[0-9a-f]{8}-[0-9a-f-]{27}', '...' -replace 'Microsoft\.PowerShell\.Commands\.InvokeCommandCommand|Invoke-Command', 'Invoke-TenantCmdlet'
+                return @($lines) -replace '[0-9a-f]{8}-[0-9a-f-]{27}', '...' -replace 'Microsoft\.PowerShell\.Commands\.InvokeCommandCommand|Invoke-Command', 'Invoke-TenantCmdlet'
             }
             if ($Row.Inner) { & { $inner = 'user00008'; & $Verb -Session $Sessions @with 2>&1 6>&1 3>$null 4>$null } | ForEach-Object $take }
             elseif ($Row.ContainsKey('In')) { $Row.In | & $Verb -Session $Sessions @with -WarningVariable warned -ErrorVariable failed 2>&1 6>&1 3>$null 4>$null | ForEach-Object $take }
