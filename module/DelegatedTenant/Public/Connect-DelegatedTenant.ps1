@@ -3,24 +3,27 @@ function Connect-DelegatedTenant {
     .SYNOPSIS
     Opens a session on a customer's Exchange organization.
     .DESCRIPTION
-    Signs in with the partner's credential and opens one remote session on the organization of a customer (or, without Organization, on
-    the credential's own). The session is what Invoke-TenantCmdlet and Disconnect-DelegatedTenant take; there is no current session.
+    Signs in with the partner's credential and opens one remote session on the organization of a customer
+    (or, without Organization, on the credential's own). The session is what Invoke-TenantCmdlet and
+    Disconnect-DelegatedTenant take; there is no current session.
 
-    An account may have three sessions open at a time. Close each one with Disconnect-DelegatedTenant: one that is left behind counts
-    until the server gives it up, about fifteen minutes later. Sessions still open at the end of PowerShell, or when the module is
-    removed, are closed.
+    An account may have three sessions open at a time. Close each one with Disconnect-DelegatedTenant: one
+    that is left behind counts until the server gives it up, about fifteen minutes later. Sessions still open
+    at the end of PowerShell, or when the module is removed, are closed.
 
-    An open that fails writes an error and returns nothing; with -ErrorAction Stop it can be caught. The identity of the error is the one
-    New-PSSession gives (AccessDenied,PSSessionOpenFailed and so on), and its text ends with what to do about it.
+    An open that fails writes an error and returns nothing; with -ErrorAction Stop it can be caught. The
+    identity of the error is the one New-PSSession gives (AccessDenied,PSSessionOpenFailed and so on), and
+    its text ends with what to do about it.
     .PARAMETER ConnectionUri
-    The endpoint, once or several times: one session is opened on each. Its query is kept as it is. Without it, Exchange Online, by its
-    REST API. The addresses that remote PowerShell had there (https://ps.outlook.com/powershell-liveid and the like), which ended in
-    2023, lead to the REST API too; any other is an Exchange Server's. The address that Connect-IPPSSession has in the customer's cloud
-    (https://ps.compliance.protection.outlook.com/powershell-liveid/ and the like) leads to Security & Compliance; what asks for
-    EnableSearchOnlySession there is not to be had.
+    The endpoint, once or several times: one session is opened on each. Its query is kept as it is. Without
+    it, Exchange Online, by its REST API. The addresses that remote PowerShell had there
+    (https://ps.outlook.com/powershell-liveid and the like), which ended in 2023, lead to the REST API too;
+    any other is an Exchange Server's. The address that Connect-IPPSSession has in the customer's cloud
+    (https://ps.compliance.protection.outlook.com/powershell-liveid/ and the like) leads to Security &
+    Compliance; what asks for EnableSearchOnlySession there is not to be had.
     .PARAMETER ComputerName
-    The name of an Exchange server of your own, once or several times, in place of its URI: http://<name>/PowerShell, and https with
-    UseSSL.
+    The name of an Exchange server of your own, once or several times, in place of its URI:
+    http://<name>/PowerShell, and https with UseSSL.
     .PARAMETER Port
     The port of ComputerName: 80 when absent, and 443 with UseSSL.
     .PARAMETER UseSSL
@@ -28,12 +31,15 @@ function Connect-DelegatedTenant {
     .PARAMETER ApplicationName
     The path on ComputerName; PowerShell when absent, as Exchange has it.
     .PARAMETER Organization
-    The customer's domain or tenant id; it becomes DelegatedOrg in the query. Taken from the pipeline by property name, also as
-    DefaultDomainName, Domain, TenantId or CustomerId, as the objects of partner modules have it.
+    The customer's domain or tenant id; it becomes DelegatedOrg in the query. Taken from the pipeline by
+    property name, also as DefaultDomainName, Domain, TenantId or CustomerId, as the objects of partner
+    modules have it.
     .PARAMETER VerifyOrganization
-    Opens the session only where the server itself names the organization that was asked for as its own: by Get-OrganizationConfig or
-    among the domains of Get-AcceptedDomain. Where it is in another one, as in the partner's own, or cannot tell, the session is closed
-    and the error is WrongOrganization,PSSessionOpenFailed. The name that the server told is then the session's VerifiedOrganization.
+    Opens the session only where the server itself names the organization that was asked for as its own: by
+    Get-OrganizationConfig or among the domains of Get-AcceptedDomain. Where it is in another one, as in the
+    partner's own, or cannot tell, the session is closed and the error is
+    WrongOrganization,PSSessionOpenFailed. The name that the server told is then the session's
+    VerifiedOrganization.
     .PARAMETER AppId
     Exchange Online: the application that signs in; Microsoft's own for PowerShell when absent.
     .PARAMETER CertificateFilePath
@@ -41,16 +47,18 @@ function Connect-DelegatedTenant {
     .PARAMETER CertificatePassword
     The password of that file.
     .PARAMETER CertificateThumbprint
-    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My, with its RSA key, which need not be
-    exportable: it signs where it is.
+    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My,
+    with its RSA key, which need not be exportable: it signs where it is.
     .PARAMETER FederatedTokenFile
-    Exchange Online: a file with a token of the workload that this runs as, such as $env:AZURE_FEDERATED_TOKEN_FILE names, where the
-    application AppId has a federated credential for it. It is read anew each time that it is needed.
+    Exchange Online: a file with a token of the workload that this runs as, such as
+    $env:AZURE_FEDERATED_TOKEN_FILE names, where the application AppId has a federated credential for it. It
+    is read anew each time that it is needed.
     .PARAMETER ClientSecret
     Exchange Online: the application's secret, as text or SecureString.
     .PARAMETER RefreshToken
-    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
-    Organization. With the AppId (and ClientSecret) that it was given to. As text or SecureString.
+    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it;
+    it is redeemed for each Organization. With the AppId (and ClientSecret) that it was given to. As text or
+    SecureString.
     .PARAMETER AccessToken
     Exchange Online: a ready token, as text or SecureString.
     .PARAMETER ManagedIdentity
@@ -68,31 +76,37 @@ function Connect-DelegatedTenant {
     .PARAMETER PageSize
     Exchange Online: how many objects one answer holds, 1000 when absent.
     .PARAMETER Credential
-    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
+    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the
+    password.
     .PARAMETER TokenCallback
-    A script block that gives a new token: a string, a SecureString or a PSCredential with the token as its password. It is called before
-    a command when the token in use ends within five minutes, and when the server refuses it, also while a command runs: the request
-    that was refused did nothing and goes out again with the new token. Where Credential and AccessToken are absent, it is called for the
-    first one too: it then gives a PSCredential, or on Exchange Online the token alone. It is handed the session, and as the second
-    argument the claims that the service asks for (JSON; Continuous Access Evaluation), where it asks for any. It runs where this
-    command was called, never in another runspace: jobs and parallel loops go on with the token that there is.
+    A script block that gives a new token: a string, a SecureString or a PSCredential with the token as its
+    password. It is called before a command when the token in use ends within five minutes, and when the
+    server refuses it, also while a command runs: the request that was refused did nothing and goes out again
+    with the new token. Where Credential and AccessToken are absent, it is called for the first one too: it
+    then gives a PSCredential, or on Exchange Online the token alone. It is handed the session, and as the
+    second argument the claims that the service asks for (JSON; Continuous Access Evaluation), where it asks
+    for any. It runs where this command was called, never in another runspace: jobs and parallel loops go on
+    with the token that there is.
     .PARAMETER Authentication
     How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
     .PARAMETER ConfigurationName
     The session configuration of the server; Microsoft.Exchange when absent.
     .PARAMETER AllowRedirection
-    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of SessionOption says (5). Each
-    new address is shown as a warning.
+    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of
+    SessionOption says (5). Each new address is shown as a warning.
     .PARAMETER RedirectionHost
-    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes there.
+    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes
+    there.
     .PARAMETER SessionOption
-    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one. ProxyAccessType
-    IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the environment decides.
+    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one.
+    ProxyAccessType IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the
+    environment decides.
     .PARAMETER Name
     A name for the session, or one for each URI; Tenant1, Tenant2 and so on when absent.
     .PARAMETER Reconnect
-    Has each command of the session, also of those that Import-DelegatedTenant made, open it again first where it was lost, as Reconnect
-    of Invoke-TenantCmdlet does for one. It is the session's property Reconnect, which can be changed.
+    Has each command of the session, also of those that Import-DelegatedTenant made, open it again first
+    where it was lost, as Reconnect of Invoke-TenantCmdlet does for one. It is the session's property
+    Reconnect, which can be changed.
     .PARAMETER ThrottleLimit
     How many sessions open at a time, of those of one call; 3 when absent, since an account may have three.
     .PARAMETER AllowUnencrypted
@@ -106,11 +120,12 @@ function Connect-DelegatedTenant {
     .PARAMETER IdleTimeout
     After how long without use the server may close the session, in milliseconds; at least 60000.
     .PARAMETER WaitForSession
-    Where the account has all the sessions open that it may have, waits until one is closed, in turn with others who wait, instead of
-    failing. Progress shows who has them, in this process or another of this user. A session that was left behind elsewhere is gone after
-    a quarter of an hour.
+    Where the account has all the sessions open that it may have, waits until one is closed, in turn with
+    others who wait, instead of failing. Progress shows who has them, in this process or another of this
+    user. A session that was left behind elsewhere is gone after a quarter of an hour.
     .PARAMETER WaitTimeout
-    How long WaitForSession waits, in milliseconds; half an hour when absent. Opening is then tried once more, whatever is known.
+    How long WaitForSession waits, in milliseconds; half an hour when absent. Opening is then tried once
+    more, whatever is known.
     .PARAMETER SessionLimit
     How many sessions the server allows an account, for WaitForSession; 3 when absent.
     .PARAMETER Proxy

@@ -3,8 +3,8 @@ function Disconnect-DelegatedTenant {
     .SYNOPSIS
     Closes sessions that Connect-DelegatedTenant opened.
     .DESCRIPTION
-    Stops what runs in the session, closes it on the server and takes it out of the list. A session that is already closed, or broken, is
-    silently done with. Nothing is returned.
+    Stops what runs in the session, closes it on the server and takes it out of the list. A session that is
+    already closed, or broken, is silently done with. Nothing is returned.
     .PARAMETER Session
     The sessions to close; their numbers and the names of their computers are taken too.
     .PARAMETER Id

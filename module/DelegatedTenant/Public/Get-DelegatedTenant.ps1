@@ -3,13 +3,13 @@ function Get-DelegatedTenant {
     .SYNOPSIS
     Lists the sessions that Connect-DelegatedTenant opened.
     .DESCRIPTION
-    Without parameters, every session of this PowerShell that was not disconnected, also one that is Broken. The session of a single
-    Invoke-TenantCmdlet -ConnectionUri is not listed.
+    Without parameters, every session of this PowerShell that was not disconnected, also one that is Broken.
+    The session of a single Invoke-TenantCmdlet -ConnectionUri is not listed.
 
-    With -All, also what the ledger tells of the other processes of this user: who holds the sessions that an account may have. The ledger
-    is a few small files without secrets in the folder that belongs to the user's state (~/.local/state/delegated-tenant, or
-    %LOCALAPPDATA%\DelegatedTenant). A process that is no longer alive has left its sessions behind; the next connect of the account closes
-    them.
+    With -All, also what the ledger tells of the other processes of this user: who holds the sessions that an
+    account may have. The ledger is a few small files without secrets in the folder that belongs to the
+    user's state (~/.local/state/delegated-tenant, or %LOCALAPPDATA%\DelegatedTenant). A process that is no
+    longer alive has left its sessions behind; the next connect of the account closes them.
     .PARAMETER Name
     The names of sessions; wildcards are allowed.
     .PARAMETER Id

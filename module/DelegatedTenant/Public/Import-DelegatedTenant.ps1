@@ -3,24 +3,29 @@ function Import-DelegatedTenant {
     .SYNOPSIS
     Imports the remote cmdlets of a session, to be called like local commands.
     .DESCRIPTION
-    Asks the session for its cmdlets and makes a function for each, with the same name and parameters, which runs the cmdlet in the
-    session. Scripts that were written for Import-PSSession go on with this in its place.
+    Asks the session for its cmdlets and makes a function for each, with the same name and parameters, which
+    runs the cmdlet in the session. Scripts that were written for Import-PSSession go on with this in its
+    place.
 
-    The functions live in a module in memory: no file is written, so that it works where only signed scripts may run. They go with the
-    session when it is disconnected, or with Remove-Module. Pipeline input, -ErrorVariable, -OutVariable and the like work as for any
-    command; -ErrorAction, -WarningAction and -InformationAction act on the server as well as here.
+    The functions live in a module in memory: no file is written, so that it works where only signed scripts
+    may run. They go with the session when it is disconnected, or with Remove-Module. Pipeline input,
+    -ErrorVariable, -OutVariable and the like work as for any command; -ErrorAction, -WarningAction and
+    -InformationAction act on the server as well as here.
 
-    A command whose name is taken already is left out with a warning, unless AllowClobber says otherwise. A command, parameter or alias
-    with a name that could not stand in a script is refused with an error: what a server sends is not trusted.
+    A command whose name is taken already is left out with a warning, unless AllowClobber says otherwise. A
+    command, parameter or alias with a name that could not stand in a script is refused with an error: what a
+    server sends is not trusted.
 
-    To call a few cmdlets, Invoke-TenantCmdlet needs no import. With several tenants at once, give each import a prefix of its own.
+    To call a few cmdlets, Invoke-TenantCmdlet needs no import. With several tenants at once, give each
+    import a prefix of its own.
     .PARAMETER Session
     The session of Connect-DelegatedTenant whose cmdlets are imported.
     .PARAMETER CommandName
     The cmdlets to import, by names or wildcards. All of them when absent.
     .PARAMETER FormatTypeName
-    The types, by names or wildcards, whose views are imported from the server. All of them when neither this nor a choice of commands is
-    given, none when only commands are chosen. A view that holds a script is left out.
+    The types, by names or wildcards, whose views are imported from the server. All of them when neither this
+    nor a choice of commands is given, none when only commands are chosen. A view that holds a script is left
+    out.
     .PARAMETER Prefix
     Goes before the nouns of the imported commands: with Fabrikam, Get-Mailbox becomes Get-FabrikamMailbox.
     .PARAMETER AllowClobber

@@ -3,20 +3,23 @@ function Invoke-TenantCmdlet {
     .SYNOPSIS
     Runs cmdlets in one or several sessions and returns what they say as it comes.
     .DESCRIPTION
-    The script block is turned into commands and arguments here, as Invoke-Command does it, because Exchange runs cmdlets but no script:
-    pipelines of cmdlets with constants, $using: variables, param() variables and splats are taken. Anything else (an assignment, if,
-    Where-Object with a block, -Filter with a block) is refused by the server with ScriptsNotAllowed, and the error says which part it was.
+    The script block is turned into commands and arguments here, as Invoke-Command does it, because Exchange
+    runs cmdlets but no script: pipelines of cmdlets with constants, $using: variables, param() variables and
+    splats are taken. Anything else (an assignment, if, Where-Object with a block, -Filter with a block) is
+    refused by the server with ScriptsNotAllowed, and the error says which part it was.
 
-    Objects carry PSComputerName, RunspaceId and PSShowComputerName as their last properties. Errors, warnings, verbose, debug,
-    information and progress records come in the order in which the server wrote them. Errors of the server are not terminating here, but
-    for a throw when one session was asked; -ErrorAction Stop makes them so.
+    Objects carry PSComputerName, RunspaceId and PSShowComputerName as their last properties. Errors,
+    warnings, verbose, debug, information and progress records come in the order in which the server wrote
+    them. Errors of the server are not terminating here, but for a throw when one session was asked;
+    -ErrorAction Stop makes them so.
 
     Ctrl+C, and a downstream command that has enough (Select-Object -First), stop the remote command at once.
     .PARAMETER Session
     Sessions of Connect-DelegatedTenant. One is never implied.
     .PARAMETER ConnectionUri
-    Opens a session there for this call only, and closes it afterwards. Without it, but with Organization, the session is on Exchange
-    Online, by its REST API. The parameters from Organization to NoProxy are those of Connect-DelegatedTenant.
+    Opens a session there for this call only, and closes it afterwards. Without it, but with Organization,
+    the session is on Exchange Online, by its REST API. The parameters from Organization to NoProxy are those
+    of Connect-DelegatedTenant.
     .PARAMETER ScriptBlock
     The cmdlets to run.
     .PARAMETER FilePath
@@ -32,28 +35,34 @@ function Invoke-TenantCmdlet {
     .PARAMETER HideComputerName
     Has the views leave out the name of the server; the property stays.
     .PARAMETER IncludeOrganization
-    Adds a property DelegatedOrganization with the session's organization to each object: to tell customers apart in one list. Without it
-    the objects have what Invoke-Command gives them and nothing else.
+    Adds a property DelegatedOrganization with the session's organization to each object: to tell customers
+    apart in one list. Without it the objects have what Invoke-Command gives them and nothing else.
     .PARAMETER Reconnect
-    Where a session was lost before this command (it was unused for too long, its token ended, the server went), opens it again with its
-    own options, into the same object, and warns of it. Nothing that has run is run again, and a session that is lost while this command
-    runs is not opened again by it: its command may have done its work. A session that you closed stays closed. Without this parameter, the
-    session's property Reconnect decides, as Connect-DelegatedTenant set it.
+    Where a session was lost before this command (it was unused for too long, its token ended, the server
+    went), opens it again with its own options, into the same object, and warns of it. Nothing that has run
+    is run again, and a session that is lost while this command runs is not opened again by it: its command
+    may have done its work. A session that you closed stays closed. Without this parameter, the session's
+    property Reconnect decides, as Connect-DelegatedTenant set it.
     .PARAMETER Organization
     The customer's domain or tenant id; it becomes DelegatedOrg in the query.
     .PARAMETER VerifyOrganization
-    Opens the session only where the server itself names the organization that was asked for as its own: by Get-OrganizationConfig or
-    among the domains of Get-AcceptedDomain. Where it is in another one, as in the partner's own, or cannot tell, the session is closed
-    and the error is WrongOrganization,PSSessionOpenFailed. The name that the server told is then the session's VerifiedOrganization.
+    Opens the session only where the server itself names the organization that was asked for as its own: by
+    Get-OrganizationConfig or among the domains of Get-AcceptedDomain. Where it is in another one, as in the
+    partner's own, or cannot tell, the session is closed and the error is
+    WrongOrganization,PSSessionOpenFailed. The name that the server told is then the session's
+    VerifiedOrganization.
     .PARAMETER Credential
-    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
+    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the
+    password.
     .PARAMETER TokenCallback
-    A script block that gives a new token: a string, a SecureString or a PSCredential with the token as its password. It is called before
-    a command when the token in use ends within five minutes, and when the server refuses it, also while a command runs: the request
-    that was refused did nothing and goes out again with the new token. Where Credential and AccessToken are absent, it is called for the
-    first one too: it then gives a PSCredential, or on Exchange Online the token alone. It is handed the session, and as the second
-    argument the claims that the service asks for (JSON; Continuous Access Evaluation), where it asks for any. It runs where this
-    command was called, never in another runspace: jobs and parallel loops go on with the token that there is.
+    A script block that gives a new token: a string, a SecureString or a PSCredential with the token as its
+    password. It is called before a command when the token in use ends within five minutes, and when the
+    server refuses it, also while a command runs: the request that was refused did nothing and goes out again
+    with the new token. Where Credential and AccessToken are absent, it is called for the first one too: it
+    then gives a PSCredential, or on Exchange Online the token alone. It is handed the session, and as the
+    second argument the claims that the service asks for (JSON; Continuous Access Evaluation), where it asks
+    for any. It runs where this command was called, never in another runspace: jobs and parallel loops go on
+    with the token that there is.
     .PARAMETER Authentication
     How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
     .PARAMETER ConfigurationName
@@ -65,16 +74,18 @@ function Invoke-TenantCmdlet {
     .PARAMETER CertificatePassword
     The password of that file.
     .PARAMETER CertificateThumbprint
-    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My, with its RSA key, which need not be
-    exportable: it signs where it is.
+    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My,
+    with its RSA key, which need not be exportable: it signs where it is.
     .PARAMETER FederatedTokenFile
-    Exchange Online: a file with a token of the workload that this runs as, such as $env:AZURE_FEDERATED_TOKEN_FILE names, where the
-    application AppId has a federated credential for it. It is read anew each time that it is needed.
+    Exchange Online: a file with a token of the workload that this runs as, such as
+    $env:AZURE_FEDERATED_TOKEN_FILE names, where the application AppId has a federated credential for it. It
+    is read anew each time that it is needed.
     .PARAMETER ClientSecret
     Exchange Online: the application's secret, as text or SecureString.
     .PARAMETER RefreshToken
-    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
-    Organization. With the AppId (and ClientSecret) that it was given to. As text or SecureString.
+    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it;
+    it is redeemed for each Organization. With the AppId (and ClientSecret) that it was given to. As text or
+    SecureString.
     .PARAMETER AccessToken
     Exchange Online: a ready token, as text or SecureString.
     .PARAMETER ManagedIdentity
@@ -92,13 +103,15 @@ function Invoke-TenantCmdlet {
     .PARAMETER PageSize
     Exchange Online: how many objects one answer holds, 1000 when absent.
     .PARAMETER AllowRedirection
-    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of SessionOption says (5). Each
-    new address is shown as a warning.
+    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of
+    SessionOption says (5). Each new address is shown as a warning.
     .PARAMETER RedirectionHost
-    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes there.
+    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes
+    there.
     .PARAMETER SessionOption
-    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one. ProxyAccessType
-    IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the environment decides.
+    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one.
+    ProxyAccessType IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the
+    environment decides.
     .PARAMETER AllowUnencrypted
     Allows an http address. The password then travels readable for anybody on the way.
     .PARAMETER OpenTimeout
@@ -110,11 +123,12 @@ function Invoke-TenantCmdlet {
     .PARAMETER IdleTimeout
     After how long without use the server may close the session, in milliseconds; at least 60000.
     .PARAMETER WaitForSession
-    Where the account has all the sessions open that it may have, waits until one is closed, in turn with others who wait, instead of
-    failing. Progress shows who has them, in this process or another of this user. A session that was left behind elsewhere is gone after
-    a quarter of an hour.
+    Where the account has all the sessions open that it may have, waits until one is closed, in turn with
+    others who wait, instead of failing. Progress shows who has them, in this process or another of this
+    user. A session that was left behind elsewhere is gone after a quarter of an hour.
     .PARAMETER WaitTimeout
-    How long WaitForSession waits, in milliseconds; half an hour when absent. Opening is then tried once more, whatever is known.
+    How long WaitForSession waits, in milliseconds; half an hour when absent. Opening is then tried once
+    more, whatever is known.
     .PARAMETER SessionLimit
     How many sessions the server allows an account, for WaitForSession; 3 when absent.
     .PARAMETER Proxy
@@ -124,10 +138,12 @@ function Invoke-TenantCmdlet {
     .PARAMETER NoProxy
     Goes straight to the server, whatever the environment says.
     .PARAMETER ThrottleLimit
-    How many sessions run the command at a time: 32 when absent, and 3 where ConnectionUri opens them, since an account may have three.
+    How many sessions run the command at a time: 32 when absent, and 3 where ConnectionUri opens them, since
+    an account may have three.
     .PARAMETER AsJob
-    Runs the command in the background and returns a job at once, for Wait-Job, Receive-Job, Stop-Job and Remove-Job. It has one child
-    for each session. A question that the command asks is refused there, and fails the command.
+    Runs the command in the background and returns a job at once, for Wait-Job, Receive-Job, Stop-Job and
+    Remove-Job. It has one child for each session. A question that the command asks is refused there, and
+    fails the command.
     .PARAMETER JobName
     A name for the job. It implies AsJob.
     .INPUTS

@@ -3,23 +3,26 @@ function Test-DelegatedTenant {
     .SYNOPSIS
     Walks the way to a customer's Exchange organization step by step, and says where it ends and what helps.
     .DESCRIPTION
-    Goes the way of Connect-DelegatedTenant, with the same parameters and by the same means: the library's own connections, proxies and
-    certificates, not those of PowerShell. The steps are
+    Goes the way of Connect-DelegatedTenant, with the same parameters and by the same means: the library's
+    own connections, proxies and certificates, not those of PowerShell. The steps are
 
-    Name          the name of the server, or of the proxy in front of it, leads to an address
-    TCP           the server takes a connection, through the proxy where there is one
-    TLS           its certificate is good and it speaks a safe version of TLS
-    HTTP          remote PowerShell, or Exchange Online's API, answers at this address and asks for a sign-in that this module has
-    SignIn        the account is let in; for Exchange Online, Microsoft Entra ID gives a token
-    Shell         the service opens a session; on Exchange Online, Service: the API takes the token for the organization
-    Organization  the server names the organization that was asked for as its own
+    Name          the name of the server, or of the proxy in front of it, leads to an address TCP
+    the server takes a connection, through the proxy where there is one TLS           its certificate is good
+    and it speaks a safe version of TLS HTTP          remote PowerShell, or Exchange Online's API, answers at
+    this address and asks for a sign-in that this module has SignIn        the account is let in; for
+    Exchange Online, Microsoft Entra ID gives a token Shell         the service opens a session; on Exchange
+    Online, Service: the API takes the token for the organization Organization  the server names the
+    organization that was asked for as its own
 
-    One object is written for each as it is done, and those behind a step that failed are skipped. The session is closed again: nothing
-    is left open. While the test lasts it counts as one of the sessions that the account may have; Exchange Online counts none.
+    One object is written for each as it is done, and those behind a step that failed are skipped. The
+    session is closed again: nothing is left open. While the test lasts it counts as one of the sessions that
+    the account may have; Exchange Online counts none.
     .PARAMETER ConnectionUri
-    The endpoint. Without it, Exchange Online, by its REST API, to which the addresses that remote PowerShell had there lead too.
+    The endpoint. Without it, Exchange Online, by its REST API, to which the addresses that remote PowerShell
+    had there lead too.
     .PARAMETER ComputerName
-    The name of an Exchange server of your own, in place of its URI: http://<name>/PowerShell, and https with UseSSL.
+    The name of an Exchange server of your own, in place of its URI: http://<name>/PowerShell, and https with
+    UseSSL.
     .PARAMETER Port
     The port of ComputerName: 80 when absent, and 443 with UseSSL.
     .PARAMETER UseSSL
@@ -27,13 +30,16 @@ function Test-DelegatedTenant {
     .PARAMETER ApplicationName
     The path on ComputerName; PowerShell when absent, as Exchange has it.
     .PARAMETER Organization
-    The customer's domain or tenant id; it becomes DelegatedOrg in the query. Taken from the pipeline by property name, also as
-    DefaultDomainName, Domain, TenantId or CustomerId, as the objects of partner modules have it.
+    The customer's domain or tenant id; it becomes DelegatedOrg in the query. Taken from the pipeline by
+    property name, also as DefaultDomainName, Domain, TenantId or CustomerId, as the objects of partner
+    modules have it.
     .PARAMETER Credential
-    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the password.
+    The partner's account. For a token, the password is "Bearer " and the token. A name or $null asks for the
+    password.
     .PARAMETER TokenCallback
-    A script block that gives a token: a string, a SecureString or a PSCredential with the token as its password. It is called once, before
-    the walk, unless Credential or AccessToken has a token that is still good.
+    A script block that gives a token: a string, a SecureString or a PSCredential with the token as its
+    password. It is called once, before the walk, unless Credential or AccessToken has a token that is still
+    good.
     .PARAMETER Authentication
     How to sign in. Basic, the default, is what Exchange's partner endpoint takes.
     .PARAMETER ConfigurationName
@@ -45,16 +51,18 @@ function Test-DelegatedTenant {
     .PARAMETER CertificatePassword
     The password of that file.
     .PARAMETER CertificateThumbprint
-    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My, with its RSA key, which need not be
-    exportable: it signs where it is.
+    Exchange Online: the thumbprint of the application's certificate in CurrentUser\My or LocalMachine\My,
+    with its RSA key, which need not be exportable: it signs where it is.
     .PARAMETER FederatedTokenFile
-    Exchange Online: a file with a token of the workload that this runs as, such as $env:AZURE_FEDERATED_TOKEN_FILE names, where the
-    application AppId has a federated credential for it. It is read anew each time that it is needed.
+    Exchange Online: a file with a token of the workload that this runs as, such as
+    $env:AZURE_FEDERATED_TOKEN_FILE names, where the application AppId has a federated credential for it. It
+    is read anew each time that it is needed.
     .PARAMETER ClientSecret
     Exchange Online: the application's secret, as text or SecureString.
     .PARAMETER RefreshToken
-    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it; it is redeemed for each
-    Organization. With the AppId (and ClientSecret) that it was given to. As text or SecureString.
+    Exchange Online: a refresh token of the partner's own tenant, as the Secure Application Model gives it;
+    it is redeemed for each Organization. With the AppId (and ClientSecret) that it was given to. As text or
+    SecureString.
     .PARAMETER AccessToken
     Exchange Online: a ready token, as text or SecureString.
     .PARAMETER ManagedIdentity
@@ -72,13 +80,15 @@ function Test-DelegatedTenant {
     .PARAMETER PageSize
     Exchange Online: how many objects one answer holds, 1000 when absent.
     .PARAMETER AllowRedirection
-    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of SessionOption says (5). Each
-    new address is shown as a warning.
+    Consents to be sent on to another server, at most as often as MaximumConnectionRedirectionCount of
+    SessionOption says (5). Each new address is shown as a warning.
     .PARAMETER RedirectionHost
-    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes there.
+    Domains that a redirection may lead to, besides the server's own and Microsoft's: the credential goes
+    there.
     .PARAMETER SessionOption
-    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one. ProxyAccessType
-    IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the environment decides.
+    What New-PSSessionOption returns. When absent, the variable $PSSessionOption is used if it holds one.
+    ProxyAccessType IEConfig, WinHttpConfig and AutoDetect read the settings of Windows; elsewhere the
+    environment decides.
     .PARAMETER AllowUnencrypted
     Allows an http address. The password then travels readable for anybody on the way.
     .PARAMETER OpenTimeout
