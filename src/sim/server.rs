@@ -333,9 +333,11 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
     let operation = operation_of(&envelope.body);
     let cleared = service.faults.cleared();
     service.count(operation);
-    let (mut broken, mut strayed) = (false, false);
+    let (mut broken, mut strayed, mut delay) = (false, false, Duration::ZERO);
+    let redirect = service.options.redirect.as_ref().filter(|_| front && operation == Operation::Create);
     match service.faults.fire(operation, Phase::Request) {
-        Some(FaultKind::Delay(time)) => late(time, cleared).await,
+        Some(FaultKind::Delay(time)) if operation == Operation::Create && redirect.is_none() => delay = time,
+        Some(FaultKind::Delay(time)) => late(time, cleared.clone()).await,
         Some(FaultKind::HangUp) => return Err(io::ErrorKind::ConnectionReset.into()),
         Some(FaultKind::Stall) => std::future::pending().await,
         Some(FaultKind::Status(status)) => return Ok(page(status)),
@@ -355,14 +357,21 @@ async fn endpoint(service: &Arc<Service>, front: bool, request: Request<Incoming
         },
         _ => {}
     }
-    if let (Some(redirect), Operation::Create, true) = (&service.options.redirect, operation, front) {
+    if let Some(redirect) = redirect {
         return Ok(redirected(service, redirect, &parts.headers, &query));
     }
     let cookie = format!("MS-WSMAN={}={}", account.name.replace('@', "%40"), service.cookie);
     let sent = parts.headers.get_all(header::COOKIE).iter().filter_map(|c| c.to_str().ok());
     let has_cookie = sent.flat_map(|c| c.split(';')).any(|c| c.trim() == cookie);
     let mut outcome = if operation == Operation::Create {
-        create(service, &envelope, &account, if strayed { "" } else { &query }, broken)
+        let (service, envelope, account) = (Arc::clone(service), envelope.clone(), account.clone());
+        let query = if strayed { String::new() } else { query.clone() };
+        // A server goes on with it where the client has gone.
+        let opening = tokio::spawn(async move {
+            late(delay, cleared).await;
+            create(&service, &envelope, &account, &query, broken)
+        });
+        opening.await.map_err(io::Error::other)?
     } else if service.options.cookie && !has_cookie {
         // Without its cookie a request reaches another server, which has never heard of the shell.
         Err(no_such_shell(envelope.shell_id.as_deref().unwrap_or_default()))

@@ -279,6 +279,17 @@ fn a_delete_that_was_not_confirmed_is_sent_again_in_the_background() {
 }
 
 #[test]
+fn a_delete_that_overtook_its_create_is_sent_again() {
+    let (tenant, folder) = (tenant(|b| b), Folder::new());
+    // It opens the shell when the open has been given up and the Delete has been answered that there is none.
+    tenant.arm("delay=1200@create:1".parse().unwrap());
+    let error = connect(&tenant, &folder, &[("open_timeout_ms", "200"), ("cancel_timeout_ms", "300")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    until("the shell is opened all the same", || tenant.stats().opened == 1);
+    until("it is closed", || tenant.stats().open == 0 && holders(&folder).is_empty());
+}
+
+#[test]
 fn a_ledger_that_cannot_be_written_is_told_once_and_keeps_nobody_from_connecting() {
     let (tenant, folder) = (tenant(|b| b), Folder::new());
     fs::write(&folder.0, "a file where the folder should be").unwrap();

@@ -39,7 +39,7 @@ const LEDGER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Seconds after which a Delete that was not confirmed is sent again in the background, each time. After that the server's idle
 /// time-out is near.
-const LATER: [u64; 6] = [1, 5, 20, 60, 180, 600];
+const LATER: [u64; 6] = [1, 8, 30, 90, 300, 600];
 
 /// How long such a Delete may take.
 const LATE_LIMIT: Duration = Duration::from_secs(30);
@@ -67,6 +67,8 @@ pub(crate) struct Road {
     creating: Arc<AsyncMutex<()>>,
     /// A Create went out that may have left a shell.
     may_exist: AtomicBool,
+    /// It was not answered in time, so that the server may yet be at it: that it knows no such shell means nothing then.
+    unanswered: AtomicBool,
     ledger: Arc<Ledger>,
     account: Account,
     /// The command that runs now, for the pool's host calls and for whoever waits on its behalf.
@@ -116,6 +118,7 @@ impl Road {
             pool_sends: AsyncMutex::new(()),
             creating: Arc::default(),
             may_exist: AtomicBool::new(false),
+            unanswered: AtomicBool::new(false),
             running: Mutex::new(None),
             ledger: Ledger::of(options.ledger.as_deref()),
             account: Account::new(options.user.as_deref().unwrap_or_default(), &endpoint),
@@ -195,8 +198,12 @@ impl Road {
     /// Goes on with a Delete that was not confirmed in time: an account has few sessions, and the ledger helps only where
     /// another session of the account is opened. To be called when this one is not to be opened again.
     pub(crate) async fn delete_late(&self) {
-        for pause in LATER.map(Duration::from_secs) {
+        for (sent, pause) in LATER.map(Duration::from_secs).into_iter().enumerate() {
             tokio::time::sleep(pause).await;
+            // By then a Create has been carried out that ever will be.
+            if sent > 0 {
+                self.unanswered.store(false, Ordering::Release);
+            }
             match self.ask_delete(LATE_LIMIT).await {
                 // A credential that is refused again and again would lock the account.
                 Err(trouble) if !trouble.refuses_sign_in() => {}
@@ -205,10 +212,10 @@ impl Road {
         }
     }
 
-    /// One Delete. That the server does not know the shell is as good.
+    /// One Delete. That the server does not know the shell is as good, unless this overtook the Create.
     async fn ask_delete(&self, limit: Duration) -> std::result::Result<(), Trouble> {
         match self.ask(Request::Delete, Vec::new(), limit).await {
-            Err(trouble) if !trouble.is_shell_gone() => Err(trouble),
+            Err(trouble) if !trouble.is_shell_gone() || self.unanswered.load(Ordering::Acquire) => Err(trouble),
             _ => {
                 self.may_exist.store(false, Ordering::Release);
                 self.strike().await;

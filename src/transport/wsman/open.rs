@@ -78,7 +78,11 @@ impl Road {
         };
         self.enter().await;
         self.may_exist.store(true, Ordering::Release);
-        let trouble = match self.ask(Request::Create(create), set, options.open_timeout + options.cancel_timeout).await {
+        self.unanswered.store(true, Ordering::Release);
+        let answer = self.ask(Request::Create(create), set, options.open_timeout + options.cancel_timeout).await;
+        let unanswered = matches!(&answer, Err(Trouble::Road(error)) if error.kind() == ErrorKind::Timeout && may_have_arrived(error));
+        self.unanswered.store(unanswered, Ordering::Release);
+        let trouble = match answer {
             Ok(Response::Created(created)) => {
                 self.status.signed_in.send_replace(true);
                 let ours = self.shell_id();
