@@ -72,6 +72,7 @@ Describe 'Connect-DelegatedTenant' {
             'OutputBufferingMode', 'State', 'Availability', 'VerifiedOrganization', 'IdleTimeout', 'ApplicationPrivateData', 'Runspace'
         $session.PSObject.Properties.Name | Should -Be $known
         ($session | Select-Object *).PSObject.Properties.Name | Should -Be $known
+        { Invoke-TenantCmdlet ($session | Select-Object *) { Get-AcceptedDomain } } | Should -Throw "'Selected.*' is not a session that Connect-DelegatedTenant opened in this process."
         $session | Format-List * | Out-String | Should -Not -Match 'Handle|Native|Options|Callback'
         $text = [System.Management.Automation.PSSerializer]::Serialize($session)
         $text | Should -Not -Match 'secret|dt_|SafeHandle'

@@ -177,7 +177,9 @@ function script:Select-UsableSession($Sessions, $Cmdlet, [bool] $AsJob, $Reconne
     $seen = @{}
     $usable = foreach ($session in $Sessions) {
         if (-not (Test-Session $session)) {
-            $exception = [ArgumentException]::new("'$session' is not a session that Connect-DelegatedTenant opened in this process.")
+            # A copy, as Select-Object and Import-Clixml make it, goes by its type: its text would be all of it.
+            $what = if ($session -is [System.Management.Automation.PSCustomObject]) { $session.PSObject.TypeNames[0] } else { $session }
+            $exception = [ArgumentException]::new("'$what' is not a session that Connect-DelegatedTenant opened in this process.")
             $Cmdlet.ThrowTerminatingError([System.Management.Automation.ErrorRecord]::new($exception, 'NotADelegatedTenantSession', 'InvalidArgument', $session))
         }
         if ($seen.ContainsKey($session.InstanceId)) {
