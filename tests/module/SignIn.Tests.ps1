@@ -11,11 +11,6 @@ BeforeAll {
         (& $part '{"alg":"none"}'), (& $part ('{"exp":' + $end + ',"upn":"admin@partner.com"}')), 'c2ln' -join '.'
     }
 
-    function Clear-SimulatorFault($Server) {
-        $client = [Net.Http.HttpClient]::new()
-        try { $null = $client.DeleteAsync([uri]::new([uri] $Server.Uri, '/sim/faults')).GetAwaiter().GetResult() } finally { $client.Dispose() }
-    }
-
     function Get-ApiUri($Server) { [uri]::new([uri] $Server.Uri, '/adminapi/beta').AbsoluteUri }
 }
 
