@@ -444,7 +444,7 @@ async fn live(core: Arc<Core>) {
     let deleted = road.delete().await;
     budget::tell();
     core.ended.send_replace(true);
-    if deleted.is_err() {
+    if deleted.is_err_and(|e| e.kind() != ErrorKind::Authentication) {
         road.delete_late().await;
         budget::tell();
     }

@@ -290,6 +290,16 @@ fn a_delete_that_overtook_its_create_is_sent_again() {
 }
 
 #[test]
+fn a_credential_that_is_refused_at_the_close_is_not_shown_again_and_again() {
+    let (tenant, folder) = (tenant(|b| b), Folder::new());
+    let session = connect(&tenant, &folder, &[]).unwrap();
+    tenant.arm("401@delete:1+".parse().unwrap());
+    session.disconnect(Duration::MAX).unwrap();
+    assert_eq!(tenant.stats().operations.get("delete"), Some(&2));
+    tenant.disarm();
+}
+
+#[test]
 fn a_ledger_that_cannot_be_written_is_told_once_and_keeps_nobody_from_connecting() {
     let (tenant, folder) = (tenant(|b| b), Folder::new());
     fs::write(&folder.0, "a file where the folder should be").unwrap();

@@ -179,13 +179,18 @@ impl Road {
         const PAUSES: [u64; 4] = [50, 200, 800, 0];
         let deadline = Instant::now() + self.options.cancel_timeout;
         let mut result = Ok(());
+        let mut refusals = 0;
         for pause in PAUSES.map(Duration::from_millis) {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.ask_delete(left / 2).await {
                 Ok(()) => return Ok(()),
-                Err(trouble) => result = Err(self.error(trouble, Phase::Close)),
+                Err(trouble) => {
+                    refusals += u32::from(trouble.refuses_sign_in());
+                    result = Err(self.error(trouble, Phase::Close));
+                }
             }
-            if Instant::now() + pause >= deadline {
+            // A credential that is refused again and again would lock the account.
+            if refusals == 2 || Instant::now() + pause >= deadline {
                 break;
             }
             tokio::time::sleep(pause).await;
@@ -196,7 +201,8 @@ impl Road {
     }
 
     /// Goes on with a Delete that was not confirmed in time: an account has few sessions, and the ledger helps only where
-    /// another session of the account is opened. To be called when this one is not to be opened again.
+    /// another session of the account is opened. To be called when this one is not to be opened again, and not where the
+    /// credential was refused.
     pub(crate) async fn delete_late(&self) {
         for (sent, pause) in LATER.map(Duration::from_secs).into_iter().enumerate() {
             tokio::time::sleep(pause).await;
@@ -205,7 +211,6 @@ impl Road {
                 self.unanswered.store(false, Ordering::Release);
             }
             match self.ask_delete(LATE_LIMIT).await {
-                // A credential that is refused again and again would lock the account.
                 Err(trouble) if !trouble.refuses_sign_in() => {}
                 _ => return,
             }
