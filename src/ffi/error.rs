@@ -42,13 +42,18 @@ impl From<Error> for ErrorContent {
     }
 }
 
-/// The error and what lies at the bottom of it, unless the text tells that already. What is between is of the libraries' layers.
+/// The error, and of what caused it what the text does not tell already: our own errors, and what lies at the bottom, which
+/// the system said. What is between is of the libraries' layers.
 fn message(error: &Error) -> String {
     let mut text = error.to_string();
-    let bottom = std::iter::successors(error.source(), |&above| above.source()).last().map(ToString::to_string);
-    if let Some(bottom) = bottom.filter(|b| !text.ends_with(b)) {
-        text.push_str(": ");
-        text.push_str(&bottom);
+    let mut cause = error.source();
+    while let Some(here) = cause {
+        cause = here.source();
+        let told = here.to_string();
+        if (here.is::<Error>() || cause.is_none()) && !text.ends_with(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
     }
     text
 }
