@@ -12,6 +12,7 @@ mod support;
 use delegated_tenant::secret::Secret;
 use delegated_tenant::session::{Command, Next, Options, Session};
 use delegated_tenant::sim;
+use floor::Reading;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ const USER: &str = "admin@partner.com";
 const PASSWORD: &str = "secret";
 const ORGANIZATION: &str = "fabrikam.com";
 const TOKEN: &str = "token-of-a-bench";
+const MAILBOXES: usize = 10_000;
+const ROUNDS: usize = 9;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 fn main() {
@@ -55,6 +58,7 @@ fn main() {
 
 /// Serves a tenant of so many mailboxes until standard input ends.
 fn tenant(mailboxes: usize) {
+    cores::for_server();
     let tenant = sim::Tenant::builder().mailboxes(mailboxes).cookie(false).progress(false).start().expect("the simulator starts");
     println!("{}", tenant.uri());
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -143,43 +147,15 @@ fn verdict(ratio: f64, target: f64) -> &'static str {
 }
 
 fn library() {
-    const MAILBOXES: usize = 10_000;
-    const ROUNDS: usize = 7;
     let server = Server::tenant(MAILBOXES);
-    println!("library: {MAILBOXES} mailboxes from the simulator in another process, best of {ROUNDS} rounds, turn about");
+    let _apart = cores::ForClient::new();
+    println!("library: {MAILBOXES} mailboxes from the simulator on a processor of its own, middle of {ROUNDS} rounds, turn about");
     let session = connect(&server.url);
-    let (mut least_floor, mut least_library, mut bytes) = (Duration::MAX, Duration::MAX, 0);
-    let (mut floor_work, mut library_work) = (0.0, 0.0);
-    for _ in 0..ROUNDS {
-        let before = processor_seconds();
+    let rate = compare("HTTP, base64 and joining only", &session, || {
         let reading = floor::read(&server.url, USER, PASSWORD);
         assert_eq!(reading.messages, MAILBOXES);
-        let between = processor_seconds();
-        let mut count = 0;
-        let time = get_mailboxes(&session, |document| {
-            std::hint::black_box(document);
-            count += 1;
-        });
-        assert_eq!(count, MAILBOXES);
-        floor_work += between - before;
-        library_work += processor_seconds() - between;
-        (least_floor, bytes) = (least_floor.min(reading.time), reading.bytes);
-        least_library = least_library.min(time);
-    }
-    let rate = |time: Duration| MAILBOXES as f64 / time.as_secs_f64();
-    let speed = |time: Duration| bytes as f64 / time.as_secs_f64() / 1e6;
-    let show = |name: &str, time: Duration, work: f64| {
-        println!(
-            "  {name:<30}{:>9.0} objects/s {:>6.0} MB/s of HTTP {:>6.0} ms of processor",
-            rate(time),
-            speed(time),
-            work / ROUNDS as f64 * 1e3
-        );
-    };
-    show("HTTP, base64 and joining only", least_floor, floor_work);
-    show("library", least_library, library_work);
-    let ratio = rate(least_library) / rate(least_floor);
-    println!("  library / floor: {:.0} % (80 % {})", ratio * 100.0, verdict(ratio, 0.8));
+        reading
+    });
 
     let Some(python) = support::python() else { return };
     // A tenth: pypsrp takes as long for each, and ten times as long for all.
@@ -195,16 +171,14 @@ fn library() {
     let mut numbers = told.split_whitespace().map(|n| n.parse::<f64>().expect("pypsrp's run gives two numbers"));
     assert_eq!(numbers.next(), Some(few as f64));
     let pypsrp = few as f64 / numbers.next().expect("pypsrp's run gives two numbers");
-    let ratio = rate(least_library) / pypsrp;
+    let ratio = rate / pypsrp;
     println!("  {:<30}{pypsrp:>9.0} objects/s", "pypsrp");
     println!("  library / pypsrp: {ratio:.0} x (100 x {})", verdict(ratio, 100.0));
 }
 
 /// The REST road, by the largest pages that Exchange Online gives.
 fn rest() {
-    const MAILBOXES: usize = 10_000;
     const PAGE: usize = 1000;
-    const ROUNDS: usize = 9;
     let server = Server::online(MAILBOXES);
     let _apart = cores::ForClient::new();
     println!(
@@ -219,16 +193,24 @@ fn rest() {
     }
     options.set_secret("access_token", Secret::new(TOKEN.into())).expect("a known key");
     let session = Session::connect(&options, None).expect("the simulator lets us in");
+    compare("HTTP and the links only", &session, || {
+        let reading = floor::read_pages(&server.url, ORGANIZATION, TOKEN, PAGE);
+        assert_eq!(reading.messages, MAILBOXES / PAGE);
+        reading
+    });
+}
+
+/// Every mailbox by the session and by the least that any client must do, turn about. Gives the session's objects a second.
+fn compare(name: &str, session: &Session, mut least: impl FnMut() -> Reading) -> f64 {
     let (mut floors, mut libraries, mut bytes) = (Vec::new(), Vec::new(), 0);
     let (mut floor_work, mut library_work) = (0.0, 0.0);
     // The first round warms both up.
     for round in 0..=ROUNDS {
         let before = processor_seconds();
-        let reading = floor::read_pages(&server.url, ORGANIZATION, TOKEN, PAGE);
-        assert_eq!(reading.messages, MAILBOXES / PAGE);
+        let reading = least();
         let between = processor_seconds();
         let mut count = 0;
-        let time = get_mailboxes(&session, |document| {
+        let time = get_mailboxes(session, |document| {
             std::hint::black_box(document);
             count += 1;
         });
@@ -246,7 +228,7 @@ fn rest() {
         times[times.len() / 2].as_secs_f64()
     };
     let (floor, library) = (middle(&mut floors), middle(&mut libraries));
-    for (name, seconds, work) in [("HTTP and the links only", floor, floor_work), ("library", library, library_work)] {
+    for (name, seconds, work) in [(name, floor, floor_work), ("library", library, library_work)] {
         println!(
             "  {name:<30}{:>9.0} objects/s {:>6.0} MB/s of HTTP {:>6.0} ms of processor",
             MAILBOXES as f64 / seconds,
@@ -256,6 +238,7 @@ fn rest() {
     }
     let ratio = floor / library;
     println!("  library / floor: {:.0} % (80 % {})", ratio * 100.0, verdict(ratio, 0.8));
+    MAILBOXES as f64 / library
 }
 
 /// Reads slowly, and tells the most memory that this process ever held, in KiB.
@@ -287,7 +270,6 @@ fn memory() {
 }
 
 fn module() {
-    const MAILBOXES: usize = 10_000;
     let (Some(pwsh), Some(shared)) = (support::pwsh(), shared()) else { return };
     println!("module: in PowerShell");
     let manifest = manifest();
