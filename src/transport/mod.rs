@@ -16,7 +16,6 @@ mod status;
 mod text_list;
 mod wsman;
 
-use crate::lock::lock;
 pub use channel::COLLECTED_BYTES;
 pub(crate) use channel::{Channel, Intake, Refusal, Reply, Taken, Turn, Turns};
 pub use command::{Command, Work};

@@ -1,6 +1,6 @@
 //! Secrets that whoever has a session is asked for while it lives, and brings to it.
 
-use super::lock;
+use crate::lock::lock;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;

@@ -1,7 +1,8 @@
 //! What comes before the token endpoint where a person signs in: the device code and the authorization code.
 
 use super::codes::Trouble;
-use super::{Answer, Code, Device, Form, PUBLIC_CLIENTS, lock, random, tenant_id};
+use super::{Answer, Code, Device, Form, PUBLIC_CLIENTS, random, tenant_id};
+use crate::lock::lock;
 use crate::sim::rest::Asked;
 use crate::sim::tenant::Service;
 use serde_json::{Value as Json, json};

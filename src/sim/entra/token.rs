@@ -1,7 +1,8 @@
 //! The token endpoint: every grant.
 
 use super::codes::Trouble;
-use super::{Answer, Caller, Form, PUBLIC_CLIENTS, Refresh, assertion, home, lock, random, tenant_id};
+use super::{Answer, Caller, Form, PUBLIC_CLIENTS, Refresh, assertion, home, random, tenant_id};
+use crate::lock::lock;
 use crate::sim::rest::Asked;
 use crate::sim::tenant::Service;
 use base64::Engine;

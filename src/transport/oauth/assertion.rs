@@ -4,8 +4,9 @@
 use super::CONTEXT;
 use super::jwt::Claims;
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::lock::lock;
 use crate::secret::Secret;
-use crate::transport::{Secrets, Wanted, lock};
+use crate::transport::{Secrets, Wanted};
 use std::io::Read;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -13,8 +13,9 @@ mod identity;
 mod jwt;
 mod store;
 
-use super::{Options, Secrets, TextList, Wanted, lock};
+use super::{Options, Secrets, TextList, Wanted};
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::lock::lock;
 use crate::secret::Secret;
 use flow::{Flow, SignIn};
 use std::fmt;

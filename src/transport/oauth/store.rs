@@ -3,8 +3,8 @@
 
 use super::Token;
 use crate::error::Error;
+use crate::lock::lock;
 use crate::secret::Secret;
-use crate::transport::lock;
 use ring::digest::{Context, SHA256};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};

@@ -156,7 +156,7 @@ impl Road {
             return Err(refuse(ErrorKind::Redirected, "the service redirects to where the token must not be sent")
                 .with_fact(fact::REMEDY, "If you trust that server, name its domain among the allowed redirection hosts."));
         }
-        let mut base = crate::transport::lock(&self.base);
+        let mut base = crate::lock::lock(&self.base);
         if !same_origin(&base, &target) {
             let mut pinned = target.clone();
             pinned.set_path(base.path());

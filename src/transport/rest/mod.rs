@@ -28,8 +28,9 @@ pub(crate) use open::Listener;
 
 use super::http::HttpClient;
 use super::oauth::TokenSource;
-use super::{Options, Status, Wanted, lock};
+use super::{Options, Status, Wanted};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lock::lock;
 use crate::secret::Secret;
 use address::Address;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -3,8 +3,9 @@
 use super::call::Call;
 use super::{Road, Shared, address, errors};
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::lock::lock;
 use crate::transport::http::{HttpRequest, Method, probe};
-use crate::transport::{Part, Passage, lock};
+use crate::transport::{Part, Passage};
 use bytes::Bytes;
 use std::future::pending;
 use std::time::{Duration, Instant};

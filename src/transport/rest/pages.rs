@@ -104,7 +104,7 @@ impl Road {
 
     /// A link to where the token may go: nowhere but to the host that gave it.
     fn allowed(&self, link: &str) -> Result<Url> {
-        let base = crate::transport::lock(&self.base).clone();
+        let base = crate::lock::lock(&self.base).clone();
         let refuse = |text: &'static str| Error::new(ErrorKind::Protocol, "read pages", text).with_fact(fact::REDIRECT_LOCATION, link);
         let mut url = base.join(link).map_err(|e| refuse("the link to the next page is not a URI").with_source(e))?;
         public_port(&mut url, base.port());

@@ -14,9 +14,10 @@ pub(crate) use open::PoolReader;
 
 use super::http::{Authorization, HttpClient};
 use super::soap::{self, Request, RequestEnvelope, Response};
-use super::{Channel, Options, Status, lock};
+use super::{Channel, Options, Status};
 use crate::error::{Error, ErrorKind, Result, fact};
 use crate::ledger::{self, Account, Entry, Ledger};
+use crate::lock::lock;
 use crate::psrp::{ClientPool, HostInfo, KeyExchange, PoolConfig};
 use bytes::Bytes;
 use faults::{Phase, Trouble};

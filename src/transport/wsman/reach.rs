@@ -3,8 +3,9 @@
 use super::Road;
 use super::faults::{self, Phase, Trouble};
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::lock::lock;
 use crate::transport::http::{HttpClient, probe};
-use crate::transport::{Part, Passage, lock};
+use crate::transport::{Part, Passage};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use url::Url;

@@ -4,9 +4,10 @@
 use super::Road;
 use super::soap::Request;
 use crate::error::{Error, ErrorKind, Result, fact};
+use crate::lock::lock;
 use crate::secret::Secret;
 use crate::transport::http::Authorization;
-use crate::transport::{Wanted, lock, reach};
+use crate::transport::{Wanted, reach};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::future::pending;
