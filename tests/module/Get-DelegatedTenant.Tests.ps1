@@ -94,9 +94,7 @@ Describe 'Get-DelegatedTenant' -Skip:(-not $env:DT_SIM) {
 
     It 'lists a broken session until it is removed' {
         $third = Connect-DelegatedTenant @plain -Name third
-        $client = [Net.Http.HttpClient]::new()
-        $null = $client.PostAsync([uri]::new([uri] $tenant.Uri, '/sim/faults'), [Net.Http.StringContent]::new('shell-gone@command')).GetAwaiter().GetResult()
-        $client.Dispose()
+        Set-SimulatorFault $tenant 'shell-gone@command'
         Invoke-TenantCmdlet $third { Get-Mailbox } -ErrorAction SilentlyContinue
         Wait-Until { $third.State -eq 'Broken' }
         (Get-DelegatedTenant -Name third).State -eq 'Broken' | Should -BeTrue

@@ -83,29 +83,26 @@ function Get-EndpointStat($Server) {
     $stats
 }
 
-function Get-SimulatorStat($Server) {
+# Asks a simulated tenant about itself, or tells it something.
+function Invoke-Simulator($Server, [string] $Path, [string] $Method = 'GET', [string] $Body) {
     $client = [Net.Http.HttpClient]::new()
-    try { $client.GetStringAsync([uri]::new([uri] $Server.Uri, '/sim/stats')).GetAwaiter().GetResult() | ConvertFrom-Json }
+    $request = [Net.Http.HttpRequestMessage]::new($Method, [uri]::new([uri] $Server.Uri, $Path))
+    if ($Body) { $request.Content = [Net.Http.StringContent]::new($Body) }
+    try { $client.SendAsync($request).GetAwaiter().GetResult().EnsureSuccessStatusCode().Content.ReadAsStringAsync().GetAwaiter().GetResult() }
     finally { $client.Dispose() }
 }
+
+function Get-SimulatorStat($Server) { Invoke-Simulator $Server '/sim/stats' | ConvertFrom-Json }
 
 function Connect-Endpoint($Server, [hashtable] $With = @{}) {
     Connect-DelegatedTenant -ConnectionUri $Server.Uri -Credential (New-TestCredential) -AllowUnencrypted -ErrorAction Stop @With
 }
 
 # Arms faults: kind[=value][@operation[:n]].
-function Set-SimulatorFault($Server, [string[]] $Fault) {
-    $client = [Net.Http.HttpClient]::new()
-    try { $null = $client.PostAsync([uri]::new([uri] $Server.Uri, '/sim/faults'), [Net.Http.StringContent]::new($Fault -join "`n")).GetAwaiter().GetResult().EnsureSuccessStatusCode() }
-    finally { $client.Dispose() }
-}
+function Set-SimulatorFault($Server, [string[]] $Fault) { $null = Invoke-Simulator $Server '/sim/faults' 'POST' ($Fault -join "`n") }
 
 # Disarms them, and ends a delay that one has caused.
-function Clear-SimulatorFault($Server) {
-    $client = [Net.Http.HttpClient]::new()
-    try { $null = $client.DeleteAsync([uri]::new([uri] $Server.Uri, '/sim/faults')).GetAwaiter().GetResult().EnsureSuccessStatusCode() }
-    finally { $client.Dispose() }
-}
+function Clear-SimulatorFault($Server) { $null = Invoke-Simulator $Server '/sim/faults' 'DELETE' }
 
 # The judge: a genuine PSSession on the same server.
 function New-JudgeSession([string] $Configuration) {

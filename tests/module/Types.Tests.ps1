@@ -8,9 +8,7 @@ BeforeAll {
 
     # The parameters of the last request.
     function Get-Sent {
-        $client = [Net.Http.HttpClient]::new()
-        try { $text = $client.GetStringAsync([uri]::new([uri] $script:Tenant.Uri, '/sim/last')).GetAwaiter().GetResult() } finally { $client.Dispose() }
-        $text -replace '^\{"CmdletInput":\{"CmdletName":"[\w-]+","Parameters":\{(.*)\}\}\}$', '$1'
+        (Invoke-Simulator $script:Tenant '/sim/last') -replace '^\{"CmdletInput":\{"CmdletName":"[\w-]+","Parameters":\{(.*)\}\}\}$', '$1'
     }
 }
 AfterAll {
